@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_CONFIG_H
+#define BACKEND_CONFIG_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "backend/base/err.h"
+/* What the configuration file says, read once into plain structs with every default filled in. Keys, types, defaults,
+ * units and help stand in one table (config_table.c); CONTRACT.md section 9 is their list. All strings are owned by the
+ * struct config that they hang below, never NULL ("" where a key is empty), and live until config_free(). */
+
+struct strings {
+    char **v; /* v[n] is NULL, so that it can be an argv */
+    size_t n;
+};
+
+/* Keys that a [cluster.X] may give for all its models, and a [model.X] for itself. */
+struct job_config {
+    char *partition, *gres, *account, *qos, *mem; /* "" puts no line into the script */
+    int64_t time_s;                               /* 0 = no line */
+    struct strings extra_args;                    /* any #SBATCH options, one each */
+    struct strings setup;                         /* shell lines before the engine */
+    int64_t idle_timeout_s;                       /* 0 = never ends by itself */
+    int64_t start_timeout_s;                      /* 0 = queues as long as it takes */
+    int64_t ready_timeout_s;                      /* RUNNING to healthy */
+    int64_t stall_timeout_s;                      /* an engine that owes an answer says nothing */
+    int64_t lease_s;                              /* no sign of life from a daemon: the job ends itself */
+    bool expose;                                  /* an engine without a key may be reachable by others */
+};
+
+struct cluster_config {
+    char *name;
+    char *kind;       /* "slurm" "local" "fake" */
+    char *host;       /* SSH destination; "" = this machine */
+    char *ssh_config; /* file for ssh -F; "" = ssh's own */
+    char *transport;  /* "auto" "openssh" "local" */
+    bool accept_new_host_keys;
+    char *workdir;    /* on the cluster; a leading ~/ is the cluster's home */
+    int max_jobs;
+    struct strings fake; /* kind "fake": words for the tests, see backend/scheduler/fake.c */
+    struct job_config job; /* what its models get where they say nothing themselves */
+};
+
+struct model_config {
+    char *name;
+    struct cluster_config *cluster; /* borrowed */
+    char *engine;                   /* "llamacpp" "command" "parrot" */
+    char *model;                    /* what the engine loads */
+    struct strings aliases;         /* without the model's own name */
+    char *description;
+    int slots;                      /* requests in flight per job, >= 1 */
+    int max_queue;                  /* waiting requests, >= 0 */
+    char *binary;                   /* "" = the engine's usual name */
+    struct strings engine_args;
+    json_t *env;                    /* object of strings: the engine's environment; names that a shell can export */
+    struct strings command;         /* engine "command": argv */
+    char *health;                   /* path; "" = the engine's own */
+    json_t *health_status;          /* array of integers */
+    struct job_config job;          /* the cluster's, overridden by the model's */
+};
+
+struct config {
+    char *file; /* where it was read from, absolute; "" = built-in defaults */
+    /* [mount] */
+    char *state_dir, *runtime_dir; /* expanded; not made here */
+    int64_t max_prompt;            /* bytes */
+    char *on_unmount;              /* "stop" "leave" */
+    char *log_level;
+    /* [gateway] */
+    struct strings listen;         /* "HOST:PORT" on loopback or "unix:/PATH" each; at least one */
+    bool listen_asked;             /* written by the user: a taken port is then an error */
+    char *access;                  /* "owner" */
+    int64_t max_body;              /* bytes */
+    int64_t wake_timeout_s;
+    struct strings cors_origins, hosts;
+
+    struct cluster_config **clusters;
+    size_t n_clusters;
+    struct model_config **models;  /* in the file's order */
+    size_t n_models;
+};
+
+/* Read and check a configuration. One without any [cluster.X] has a cluster `local` of kind "local"; one without any
+ * [model.X] too has one model `parrot`.
+ * path  a file; NULL looks where CONTRACT.md section 9 says and ends with built-in defaults: an empty configuration
+ * Returns 0, or a negative errno (-ENOENT for a named file that is missing) with "FILE:LINE: what, and the way out".
+ * Owner of *out is the caller. Environment variables are read here (HOME, XDG_*, SLULLAMAFS_CONFIG). */
+int config_load(const char *path, struct config **out, struct err *e);
+
+/* The same from text; file is only for messages. */
+int config_parse(const char *text, size_t len, const char *file, struct config **out, struct err *e);
+
+void config_free(struct config *c); /* NULL is allowed */
+
+/* The effective configuration as TOML, secrets (the values of env) masked, as the file `config` shows it: reading it back
+ * gives the same struct but for what is masked. The caller frees it. */
+char *config_to_toml(const struct config *c);
+
+/* The reference of all keys, made from the table (name, type, default, help), for the man page and --help. */
+char *config_reference(void);
+
+/* Make HOME in our environment what config_load() takes for it, for the programs that we start: cron and systemd may
+ * start us without one. Before there are threads. */
+void config_export_home(void);
+
+/* Is this a valid key of a [model.X]: CONTRACT.md section 2 (pattern, reserved names). -EINVAL with a sentence. */
+int model_name_check(const char *name, struct err *e);
+
+/* Model by key or alias; NULL if there is none. */
+struct model_config *config_model(const struct config *c, const char *name);
+
+/* The nearest of n names to a mistyped one by edit distance, or NULL where none is near; borrowed. */
+const char *nearest_name(const char *word, const char *const *names, size_t n);
+
+#endif

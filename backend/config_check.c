@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* What a text or a name of the configuration may look like, and which known name a mistyped one is near. */
+#include "backend/base/alloc.h"
+#include "backend/config_table.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+/* ---- Texts: the message goes on after "KEY in [TABLE] " */
+
+int check_line(const char *text, struct err *e)
+{
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            return err_set(e, -EINVAL, "must be one line without control characters");
+    return 0;
+}
+
+int check_word(const char *text, struct err *e)
+{
+    if (!*text || strchr(text, ' '))
+        return err_set(e, -EINVAL, "must not be empty or hold blanks: \"%.80s\"", text);
+    return check_line(text, e);
+}
+
+/* ssh would read a destination with a dash in front as an option, and -oProxyCommand= runs programs. */
+int check_host(const char *text, struct err *e)
+{
+    if (*text == '-')
+        return err_set(e, -EINVAL, "must not begin with '-', ssh would take it for an option: \"%.80s\"",
+                       text);
+    return *text ? check_word(text, e) : 0;
+}
+
+int check_workdir(const char *text, struct err *e)
+{
+    if (*text != '/' && strncmp(text, "~/", 2))
+        return err_set(e, -EINVAL, "must begin with / or ~/: \"%.80s\"", text);
+    return check_line(text, e);
+}
+
+int check_url_path(const char *text, struct err *e)
+{
+    if (!*text)
+        return 0;
+    if (*text != '/')
+        return err_set(e, -EINVAL, "must begin with /: \"%.80s\"", text);
+    return check_word(text, e);
+}
+
+int check_option(const char *text, struct err *e)
+{
+    if (text[0] != '-' || !text[1])
+        return err_set(e, -EINVAL, "must hold options as \"--constraint=a100\", not \"%.80s\"", text);
+    return check_line(text, e);
+}
+
+int check_origin(const char *text, struct err *e)
+{
+    const char *host = strstr(text, "://");
+
+    if (!host || host == text || !host[3] || strchr(host + 3, '/'))
+        return err_set(e, -EINVAL, "must hold origins as \"https://chat.example.org\", not \"%.80s\"", text);
+    return check_word(text, e);
+}
+
+static bool is_loopback(const char *host, size_t len)
+{
+    struct in6_addr six;
+    struct in_addr four;
+    char copy[64];
+
+    if (len >= sizeof copy)
+        return false;
+    bool brackets = len >= 2 && host[0] == '[' && host[len - 1] == ']';
+    snprintf(copy, sizeof copy, "%.*s", (int)(brackets ? len - 2 : len), host + brackets);
+    if (brackets)
+        return inet_pton(AF_INET6, copy, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+    if (inet_pton(AF_INET, copy, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == 127;
+    return !strcmp(copy, "localhost");
+}
+
+/* With access = "owner", the only one there is, nobody beyond this machine could be served. */
+int check_listen(const char *text, struct err *e)
+{
+    const char *colon = strrchr(text, ':');
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+
+    if (!strncmp(text, "unix:", 5)) {
+        if (text[5] != '/')
+            return err_set(
+                e, -EINVAL,
+                "must give a socket an absolute path, as \"unix:/run/user/1000/llm\", not \"%.80s\"", text);
+        if (strlen(text + 5) >= sizeof((struct sockaddr_un *)0)->sun_path)
+            return err_set(e, -EINVAL, "has a longer path than a socket can have, %zu bytes: \"%.80s\"",
+                           sizeof((struct sockaddr_un *)0)->sun_path - 1, text);
+        return check_line(text, e);
+    }
+    if (!colon || colon == text || digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535)
+        return err_set(e, -EINVAL, "must be HOST:PORT or unix:PATH, not \"%.80s\"", text);
+    if (!is_loopback(text, (size_t)(colon - text)))
+        return err_set(e, -EINVAL,
+                       "must be on loopback (127.0.0.1, [::1], localhost) or a unix:PATH while access is "
+                       "\"owner\", not \"%.80s\"",
+                       text);
+    return 0;
+}
+
+int check_alias(const char *text, struct err *e)
+{
+    struct err why;
+
+    if (model_name_check(text, &why) == 0)
+        return 0;
+    return err_set(e, -EINVAL, "holds a name that cannot be used: %s", why.text);
+}
+
+/* ---- Names */
+
+/* The root of the tree, the gateway's own routes: a model of such a name could not be reached. */
+static const char *const reserved[] = {
+    "README",  "clusters", "config", "ctl", "endpoint", "env", "events",   "jobs",    "log",
+    "metrics", "status",   "v1",     "api", "health",   "gpu", "slullama", "traefik", "ui",
+};
+
+static int name_check(const char *what, const char *name, const char *punctuation, struct err *e)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (!strcmp(name, reserved[i]))
+            return err_set(e, -EINVAL,
+                           "a %s cannot be called \"%s\": that is a name of the tree or the gateway", what,
+                           name);
+    bool good = len >= 1 && len <= 64 && isalnum((unsigned char)name[0]);
+    for (size_t i = 1; good && i < len; i++)
+        good = isalnum((unsigned char)name[i]) || strchr(punctuation, name[i]);
+    if (good)
+        return 0;
+    return err_set(e, -EINVAL,
+                   "a %s cannot be called \"%.80s\": 1 to 64 letters, digits or %s, a letter or digit first",
+                   what, name, punctuation);
+}
+
+int model_name_check(const char *name, struct err *e)
+{
+    return name_check("model", name, "._+-", e);
+}
+
+/* Without the dot that stands between cluster and job number in jobs/. */
+int cluster_name_check(const char *name, struct err *e)
+{
+    return name_check("cluster", name, "_+-", e);
+}
+
+/* ---- The nearest name */
+
+#define LONGEST 64 /* a longer word is no typing error of a name */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours (optimal string alignment), case ignored. */
+static size_t distance(const char *a, size_t na, const char *b, size_t nb)
+{
+    size_t d[LONGEST + 1][LONGEST + 1];
+
+    for (size_t i = 0; i <= na; i++)
+        d[i][0] = i;
+    for (size_t j = 0; j <= nb; j++)
+        d[0][j] = j;
+    for (size_t i = 1; i <= na; i++)
+        for (size_t j = 1; j <= nb; j++) {
+            int same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+            d[i][j] = least(least(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + !same);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
+        }
+    return d[na][nb];
+}
+
+const char *nearest_name(const char *word, const char *const *names, size_t n)
+{
+    size_t len = strlen(word), best = len < 4 ? 2 : len / 3 + 1; /* a third of the letters may be wrong */
+    const char *near = NULL;
+
+    if (len > LONGEST)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t other = strlen(names[i]);
+        size_t d = other > LONGEST ? best : distance(word, len, names[i], other);
+        if (d < best && d < other) {
+            best = d;
+            near = names[i];
+        }
+    }
+    return near;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_CONFIG_TABLE_H
+#define BACKEND_CONFIG_TABLE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+#include "backend/base/buf.h"
+#include "backend/base/err.h"
+#include "backend/config.h"
+/* Inside of the configuration: the table of keys and the types that its rows name. A new key is a field in
+ * config.h and a row in config_table.c; reading, checking, defaults, freeing, the file `config` and the
+ * reference all walk the table. */
+
+/* Which struct a row's offset counts in, and so in which tables of the file it may stand. */
+enum config_rows {
+    ROWS_MOUNT = 1,   /* struct config */
+    ROWS_GATEWAY = 2, /* struct config */
+    ROWS_CLUSTER = 4, /* struct cluster_config */
+    ROWS_JOB = 8,     /* struct job_config, in [cluster.X] and [model.X] */
+    ROWS_MODEL = 16,  /* struct model_config */
+};
+
+#define CONFIG_MASK "***"
+
+struct config_key;
+
+struct key_type {
+    const char *name; /* for the reference and messages: "must be ..." */
+
+    /* Check v and store it in *field, which is zeroed before. c is for values that name other parts of the
+     * configuration. -EINVAL with a text that goes on after "KEY in [TABLE] ": "must be a string, not an
+     * integer". */
+    int (*set)(const struct config_key *k, void *field, const json_t *v, const struct config *c,
+               struct err *e);
+
+    /* Append the field as a TOML value that set() reads back; with mask, CONFIG_MASK stands for each text in
+     * it. */
+    void (*write)(const void *field, bool mask, struct buf *out);
+
+    /* Free what the field owns and zero it; a zeroed field is allowed. NULL = it owns nothing. */
+    void (*clear)(void *field);
+};
+
+struct config_key {
+    enum config_rows rows;
+    const char *name;
+    const struct key_type *type;
+    size_t offset;
+    const char
+        *standard;    /* the default as a TOML value; NULL = required, or found out by config.c (see shown) */
+    const char *help; /* sentences for people */
+    const char *shown; /* the default in words where standard is NULL; NULL there = the key is required */
+    int64_t min, max;  /* numbers, sizes: the range; 0, 0 = none */
+    const char *const *words,
+        *const *later; /* words: what it may be; what it will be in a later version (or NULL) */
+    int (*check)(const char *text, struct err *e); /* each string of it; NULL = anything without NUL */
+    bool secret;                                   /* masked when it is shown */
+    bool empty_is_0;                               /* duration: "" means 0 */
+};
+
+extern const struct config_key config_keys[]; /* ends with a row without name */
+
+/* Tables of the file, in the order in which they are written. */
+struct config_section {
+    const char *name;
+    bool named;    /* [name.X] */
+    unsigned rows; /* of enum config_rows */
+};
+
+extern const struct config_section config_sections[]; /* ends with one without name */
+
+/* What CONTRACT.md section 9 has and this version does not: known, so that the message can say so. */
+struct config_later {
+    const char *section;
+    const char *key; /* NULL = the whole table */
+};
+
+extern const struct config_later config_later[]; /* ends with a row without section */
+
+extern const struct key_type type_string, type_path, type_bool, type_int, type_duration, type_size,
+    type_strings, type_string_or_strings, type_ints, type_env, type_word, type_cluster;
+
+/* Checks of config_table.c's rows, in config_check.c. */
+int check_line(const char *text, struct err *e);     /* no control characters: it goes into one line */
+int check_host(const char *text, struct err *e);     /* an SSH destination that cannot be read as an option */
+int check_word(const char *text, struct err *e);     /* a line without blanks */
+int check_listen(const char *text, struct err *e);   /* HOST:PORT on loopback, or unix:PATH */
+int check_origin(const char *text, struct err *e);   /* scheme://host[:port] */
+int check_workdir(const char *text, struct err *e);  /* absolute, or ~/... */
+int check_url_path(const char *text, struct err *e); /* "" or /... */
+int check_option(const char *text, struct err *e);   /* -x or --word, one line */
+
+int check_alias(const char *text, struct err *e); /* a name that a model can have */
+
+/* A name of a cluster: as a model's, without '.'. */
+int cluster_name_check(const char *name, struct err *e);
+
+/* In config_file.c. All results are the caller's. */
+char *config_home(void);      /* $HOME, else the user database's; NULL if neither has one */
+char *config_state_dir(void); /* the default; NULL without a home */
+char *config_runtime_dir(const char *state_dir); /* the default */
+
+/* In config_toml.c: text as a quoted TOML string. */
+void toml_write_string(struct buf *out, const char *text);
+
+#endif

@@ -1,0 +1,822 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/config.h"
+#include "backend/base/alloc.h"
+#include "backend/config_table.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define LOCAL "[cluster.here]\nkind = \"local\"\n"
+#define MODEL "[model.m]\nengine = \"parrot\"\n"
+
+static struct config *parse(const char *text)
+{
+    struct config *c = NULL;
+    struct err e = { "" };
+
+    if (config_parse(text, strlen(text), "f.toml", &c, &e) != 0)
+        fail_msg("%s\nrefused: %s", text, e.text);
+    return c;
+}
+
+/* ---- Defaults */
+
+static void an_empty_file_is_a_parrot_on_this_machine(void **state)
+{
+    struct config *c = parse("# nothing\n");
+
+    (void)state;
+    assert_int_equal(c->n_clusters, 1);
+    assert_string_equal(c->clusters[0]->name, "local");
+    assert_string_equal(c->clusters[0]->kind, "local");
+    assert_int_equal(c->n_models, 1);
+    assert_string_equal(c->models[0]->name, "parrot");
+    assert_string_equal(c->models[0]->engine, "parrot");
+    assert_ptr_equal(c->models[0]->cluster, c->clusters[0]);
+    config_free(c);
+    config_free(NULL);
+}
+
+static void keys_that_are_left_out_have_the_defaults_of_the_contract(void **state)
+{
+    struct config *c = parse("[cluster.alvis]\nhost = \"alvis2\"\n" MODEL);
+    const struct cluster_config *k = c->clusters[0];
+    const struct model_config *m = c->models[0];
+
+    (void)state;
+    assert_int_equal(c->max_prompt, 16 << 20);
+    assert_string_equal(c->on_unmount, "stop");
+    assert_string_equal(c->log_level, "info");
+    assert_int_equal(c->listen.n, 1);
+    assert_string_equal(c->listen.v[0], "127.0.0.1:11434");
+    assert_null(c->listen.v[1]);
+    assert_false(c->listen_asked);
+    assert_string_equal(c->access, "owner");
+    assert_int_equal(c->max_body, 256 << 20);
+    assert_int_equal(c->wake_timeout_s, 300);
+    assert_int_equal(c->cors_origins.n + c->hosts.n, 0);
+    assert_non_null(c->hosts.v);
+
+    assert_string_equal(k->kind, "slurm");
+    assert_string_equal(k->ssh_config, "");
+    assert_string_equal(k->transport, "auto");
+    assert_false(k->accept_new_host_keys);
+    assert_string_equal(k->workdir, "~/.slullamafs");
+    assert_int_equal(k->max_jobs, 8);
+
+    assert_string_equal(m->model, "");
+    assert_string_equal(m->description, "");
+    assert_int_equal(m->slots, 4);
+    assert_int_equal(m->max_queue, 1024);
+    assert_string_equal(m->binary, "");
+    assert_int_equal(json_object_size(m->env), 0);
+    assert_int_equal(m->command.n, 0);
+    assert_string_equal(m->health, "");
+    assert_int_equal(json_array_size(m->health_status), 1);
+    assert_int_equal(json_integer_value(json_array_get(m->health_status, 0)), 200);
+    assert_string_equal(m->job.partition, "");
+    assert_string_equal(m->job.mem, "");
+    assert_int_equal(m->job.time_s, 4 * 3600);
+    assert_int_equal(m->job.idle_timeout_s, 1800);
+    assert_int_equal(m->job.start_timeout_s, 0);
+    assert_int_equal(m->job.ready_timeout_s, 600);
+    assert_int_equal(m->job.stall_timeout_s, 300);
+    assert_int_equal(m->job.lease_s, 600);
+    assert_false(m->job.expose);
+    config_free(c);
+}
+
+static void directories_follow_xdg_and_home(void **state)
+{
+    struct config *c;
+
+    (void)state;
+    setenv("HOME", "/home/a", 1);
+    unsetenv("XDG_STATE_HOME");
+    unsetenv("XDG_RUNTIME_DIR");
+    c = parse("");
+    assert_string_equal(c->state_dir, "/home/a/.local/state/slullamafs");
+    assert_string_equal(c->runtime_dir, "/home/a/.local/state/slullamafs/run");
+    config_free(c);
+
+    setenv("XDG_STATE_HOME", "/s", 1);
+    setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
+    c = parse("");
+    assert_string_equal(c->state_dir, "/s/slullamafs");
+    assert_string_equal(c->runtime_dir, "/run/user/7/slullamafs");
+    config_free(c);
+
+    setenv("XDG_STATE_HOME", "relative", 1); /* to be ignored, says the specification */
+    setenv("XDG_RUNTIME_DIR", "", 1);
+    c = parse("[mount]\nruntime_dir = \"\"\n");
+    assert_string_equal(c->state_dir, "/home/a/.local/state/slullamafs");
+    assert_string_equal(c->runtime_dir, "/home/a/.local/state/slullamafs/run");
+    config_free(c);
+
+    c = parse("[mount]\nstate_dir = \"~/s\"\n[cluster.c]\nssh_config = \"~/.ssh/alvis\"\nworkdir = "
+              "\"~/w\"\n" MODEL);
+    assert_string_equal(c->state_dir, "/home/a/s");
+    assert_string_equal(c->runtime_dir, "/home/a/s/run");
+    assert_string_equal(c->clusters[0]->ssh_config, "/home/a/.ssh/alvis");
+    assert_string_equal(c->clusters[0]->workdir, "~/w"); /* the cluster's home, not ours */
+    config_free(c);
+
+    setenv("HOME", "relative", 1);
+    config_export_home();
+    assert_int_equal(getenv("HOME")[0], '/'); /* the user database's */
+    unsetenv("HOME");
+    config_export_home();
+    assert_int_equal(getenv("HOME")[0], '/');
+    unsetenv("HOME");
+    c = parse(""); /* the user database knows */
+    assert_int_equal(c->state_dir[0], '/');
+    config_free(c);
+    setenv("HOME", "/home/a", 1);
+}
+
+/* ---- What a file says */
+
+static void every_key_arrives_in_its_field(void **state)
+{
+    struct config *c =
+        parse("[mount]\nstate_dir = \"/s\"\nruntime_dir = \"/r\"\nmax_prompt = \"1MB\"\non_unmount = "
+              "\"leave\"\nlog_level = \"debug\"\n"
+              "[gateway]\nlisten = [\"localhost:0\", \"unix:/tmp/x y\", \"[::1]:65535\"]\naccess = "
+              "\"owner\"\nmax_body = 4096\n"
+              "wake_timeout = 90\ncors_origins = [\"https://chat.example.org\", \"app://x:8\"]\nhosts = "
+              "[\"llm.example.org\"]\n"
+              "[cluster.alvis]\nkind = \"fake\"\nhost = \"me@alvis2\"\nssh_config = \"/c\"\ntransport = "
+              "\"openssh\"\n"
+              "accept_new_host_keys = true\nworkdir = \"/scratch/me\"\nmax_jobs = 2\nfake = [\"queue=2\"]\n"
+              "[model.qwen]\ncluster = \"alvis\"\nengine = \"llamacpp\"\nmodel = \"/m.gguf\"\naliases = "
+              "[\"q\", \"qwen\"]\n"
+              "description = \"d\"\nslots = 1\nmax_queue = 0\nbinary = \"/bin/llama-server\"\nengine_args = "
+              "[\"-c\", \"4096\"]\n"
+              "env = { A = \"1\", B_2 = \"x\\ny\" }\nhealth = \"/ok\"\nhealth_status = [200, 204]\n"
+              "partition = \"p\"\ngres = \"gpu:1\"\naccount = \"a\"\nqos = \"q\"\nmem = \"1G\"\ntime = "
+              "\"1-00:00:00\"\n"
+              "extra_args = [\"--x=1\", \"-N1\"]\nsetup = [\"a\", \"b\\nc\"]\nidle_timeout = "
+              "5\nstart_timeout = \"1h\"\n"
+              "ready_timeout = \"2m\"\nstall_timeout = \"3m\"\nlease = \"0\"\nexpose = true\n");
+    const struct cluster_config *k = c->clusters[0];
+    const struct model_config *m = c->models[0];
+
+    (void)state;
+    assert_string_equal(c->file, "f.toml");
+    assert_string_equal(c->state_dir, "/s");
+    assert_string_equal(c->runtime_dir, "/r");
+    assert_int_equal(c->max_prompt, 1000000);
+    assert_string_equal(c->on_unmount, "leave");
+    assert_string_equal(c->log_level, "debug");
+    assert_int_equal(c->listen.n, 3);
+    assert_string_equal(c->listen.v[1], "unix:/tmp/x y");
+    assert_true(c->listen_asked);
+    assert_int_equal(c->max_body, 4096);
+    assert_int_equal(c->wake_timeout_s, 90);
+    assert_string_equal(c->cors_origins.v[1], "app://x:8");
+    assert_string_equal(c->hosts.v[0], "llm.example.org");
+
+    assert_string_equal(k->name, "alvis");
+    assert_string_equal(k->kind, "fake");
+    assert_string_equal(k->host, "me@alvis2");
+    assert_string_equal(k->transport, "openssh");
+    assert_true(k->accept_new_host_keys);
+    assert_string_equal(k->workdir, "/scratch/me");
+    assert_int_equal(k->max_jobs, 2);
+    assert_string_equal(k->fake.v[0], "queue=2");
+
+    assert_ptr_equal(m->cluster, k);
+    assert_string_equal(m->engine, "llamacpp");
+    assert_string_equal(m->model, "/m.gguf");
+    assert_int_equal(m->aliases.n, 1); /* without its own name */
+    assert_string_equal(m->aliases.v[0], "q");
+    assert_null(m->aliases.v[1]);
+    assert_string_equal(m->description, "d");
+    assert_int_equal(m->slots, 1);
+    assert_int_equal(m->max_queue, 0);
+    assert_string_equal(m->binary, "/bin/llama-server");
+    assert_string_equal(m->engine_args.v[1], "4096");
+    assert_string_equal(json_string_value(json_object_get(m->env, "B_2")), "x\ny");
+    assert_string_equal(m->health, "/ok");
+    assert_int_equal(json_array_size(m->health_status), 2);
+    assert_string_equal(m->job.partition, "p");
+    assert_string_equal(m->job.gres, "gpu:1");
+    assert_string_equal(m->job.account, "a");
+    assert_string_equal(m->job.qos, "q");
+    assert_string_equal(m->job.mem, "1G");
+    assert_int_equal(m->job.time_s, 86400);
+    assert_string_equal(m->job.extra_args.v[1], "-N1");
+    assert_string_equal(m->job.setup.v[1], "b\nc");
+    assert_int_equal(m->job.idle_timeout_s, 5);
+    assert_int_equal(m->job.start_timeout_s, 3600);
+    assert_int_equal(m->job.ready_timeout_s, 120);
+    assert_int_equal(m->job.stall_timeout_s, 180);
+    assert_int_equal(m->job.lease_s, 0);
+    assert_true(m->job.expose);
+    config_free(c);
+}
+
+static void a_model_overrides_what_its_cluster_says_about_jobs(void **state)
+{
+    struct config *c =
+        parse("[cluster.a]\npartition = \"gpu\"\ngres = \"gpu:1\"\ntime = \"\"\nsetup = [\"x\"]\n"
+              "[cluster.b]\npartition = \"cpu\"\n"
+              "[model.one]\ncluster = \"a\"\nengine = \"parrot\"\n"
+              "[model.two]\ncluster = \"a\"\nengine = \"parrot\"\ngres = \"\"\nsetup = []\ntime = 60\n"
+              "[model.three]\ncluster = \"b\"\nengine = \"parrot\"\n");
+
+    (void)state;
+    assert_string_equal(c->models[0]->job.gres, "gpu:1");
+    assert_int_equal(c->models[0]->job.time_s, 0);
+    assert_int_equal(c->models[0]->job.setup.n, 1);
+    assert_string_equal(c->models[1]->job.partition, "gpu");
+    assert_string_equal(c->models[1]->job.gres, "");
+    assert_int_equal(c->models[1]->job.setup.n, 0);
+    assert_int_equal(c->models[1]->job.time_s, 60);
+    assert_string_equal(c->models[2]->job.partition, "cpu");
+    assert_string_equal(c->clusters[0]->job.gres, "gpu:1");
+    config_free(c);
+}
+
+static void models_keep_the_order_of_the_file(void **state)
+{
+    static const char *const names[] = { "zeta", "a.b+c-d_e", "0", "m" };
+    struct config *c = parse("[model.zeta]\nengine = \"parrot\"\n[model.\"a.b+c-d_e\"]\nengine = \"parrot\"\n"
+                             "[model.0]\nengine = \"parrot\"\n" MODEL);
+
+    (void)state;
+    assert_int_equal(c->n_models, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(c->models[i]->name, names[i]);
+    config_free(c);
+}
+
+static void the_only_cluster_need_not_be_named_and_none_is_this_machine(void **state)
+{
+    struct config *c = parse("[cluster.alvis]\n" MODEL);
+
+    (void)state;
+    assert_string_equal(c->models[0]->cluster->name, "alvis");
+    config_free(c);
+    c = parse(MODEL);
+    assert_string_equal(c->models[0]->cluster->name, "local");
+    assert_string_equal(c->models[0]->cluster->kind, "local");
+    config_free(c);
+    c = parse(MODEL "cluster = \"local\"\n");
+    assert_int_equal(c->n_clusters, 1);
+    config_free(c);
+}
+
+static void a_model_is_found_by_its_name_and_by_its_aliases(void **state)
+{
+    struct config *c = parse("[model.a]\nengine = \"parrot\"\naliases = [\"b\", \"c.d\"]\n" MODEL);
+
+    (void)state;
+    assert_ptr_equal(config_model(c, "a"), c->models[0]);
+    assert_ptr_equal(config_model(c, "c.d"), c->models[0]);
+    assert_ptr_equal(config_model(c, "m"), c->models[1]);
+    assert_null(config_model(c, "nobody"));
+    assert_null(config_model(c, ""));
+    config_free(c);
+}
+
+static void inline_and_dotted_tables_are_as_good_as_headers(void **state)
+{
+    struct config *c =
+        parse("cluster.here.kind = 'local'\nmodel = { m = { engine = 'parrot', slots = 2 } }\n");
+
+    (void)state;
+    assert_int_equal(c->models[0]->slots, 2);
+    config_free(c);
+}
+
+/* ---- Errors */
+
+static const struct {
+    const char *toml;
+    const char *message; /* the whole of it, or its beginning where it ends in "..." */
+} wrong[] = {
+    /* TOML itself */
+    { "\na = ", "f.toml:2: a value is missing at the end of the text" },
+    { "[mount]\n[mount]", "f.toml:2: this table is defined twice: \"mount]\"" },
+
+    /* tables */
+    { "[clutser.alvis]", "f.toml:1: unknown table [clutser]; did you mean [cluster]?" },
+    { "[models.x]", "f.toml:1: unknown table [models]; did you mean [model]?" },
+    { "[zzzzzz]",
+      "f.toml:1: unknown table [zzzzzz]; there are [mount], [gateway], [cluster.NAME], [model.NAME]" },
+    { "listen = 1", "f.toml:1: the key \"listen\" stands in no table; ..." },
+    { "\n[limits]\nwaiting = 1", "f.toml:2: the table [limits] is known but not supported by this version" },
+    { "[user.anna]", "f.toml:1: the table [user] is known but not supported by this version" },
+    { "[batch]", "f.toml:1: the table [batch] is known but not supported by this version" },
+    { "[server]\nport = 1", "f.toml:1: the table [server] is known but not supported by this version" },
+    { "mount = 1", "f.toml:1: \"mount\" must be a table: [mount]" },
+    { "[[model]]\nengine = 'parrot'", "f.toml:1: \"model\" must be a table: [model.NAME]" },
+    { "[cluster]\nhost = 'a'",
+      "f.toml:2: [cluster] has no keys of its own, \"host\" must stand in a [cluster.NAME]" },
+    { "[cluster.a]", "f.toml:1: there is no [model.NAME]: write at least one that the cluster serves" },
+
+    /* unknown keys */
+    { MODEL "[cluster.alvis]\npartitoin = 'gpu'",
+      "f.toml:4: unknown key \"partitoin\" in [cluster.alvis]; did you mean \"partition\"?" },
+    { "[model.m]\n\nengine = 'parrot'\nslot = 3",
+      "f.toml:4: unknown key \"slot\" in [model.m]; did you mean \"slots\"?" },
+    { "[mount]\nListen = 3", "f.toml:2: unknown key \"Listen\" in [mount]" },
+    { "[gateway]\nLISTEN = 3", "f.toml:2: unknown key \"LISTEN\" in [gateway]; did you mean \"listen\"?" },
+    { MODEL "host = 'x'", "f.toml:3: unknown key \"host\" in [model.m]..." },
+    { MODEL "\"a\\nb\" = 1", "f.toml:3: unknown key \"a b\" in [model.m]" },
+
+    /* known, but not in this version */
+    { "[mount]\ndurable = true",
+      "f.toml:2: the key \"durable\" in [mount] is known but not supported by this version" },
+    { "[gateway]\ntoken = 'x'",
+      "f.toml:2: the key \"token\" in [gateway] is known but not supported by this version" },
+    { "[cluster.a]\ntunnel = 'exec'",
+      "f.toml:2: the key \"tunnel\" in [cluster.a] is known but not supported by this version" },
+    { MODEL "replicas = 2",
+      "f.toml:3: the key \"replicas\" in [model.m] is known but not supported by this version" },
+    { MODEL "keep_alive = 'relay'",
+      "f.toml:3: the key \"keep_alive\" in [model.m] is known but not supported by this version" },
+    { "[gateway]\naccess = 'token'",
+      "f.toml:2: access in [gateway] cannot be \"token\" in this version: write \"owner\"" },
+    { MODEL "cluster = 1\n[model.n]\nengine = 'ollama'",
+      "f.toml:3: cluster in [model.m] must be the name of a cluster, not an integer" },
+    { "[model.n]\nengine = 'ollama'", "f.toml:2: engine in [model.n] cannot be \"ollama\" in this version: "
+                                      "write \"llamacpp\", \"command\" or \"parrot\"" },
+    { MODEL "[cluster.a]\nkind = 'spot'", "f.toml:4: kind in [cluster.a] cannot be \"spot\" in this version: "
+                                          "write \"slurm\", \"local\" or \"fake\"" },
+    { MODEL "[cluster.a]\ntransport = 'ssh2'",
+      "f.toml:4: transport in [cluster.a] cannot be \"ssh2\" in this version..." },
+
+    /* wrong types */
+    { "[mount]\nstate_dir = 3", "f.toml:2: state_dir in [mount] must be a path, not an integer" },
+    { "[mount]\nmax_prompt = 1.5", "f.toml:2: max_prompt in [mount] must be a size, not a real number" },
+    { "[mount]\nmax_prompt = []", "f.toml:2: max_prompt in [mount] must be a size, not an array" },
+    { "[gateway]\nlisten = 3",
+      "f.toml:2: listen in [gateway] must be a string or an array of strings, not an integer" },
+    { "[gateway]\nlisten = [3]",
+      "f.toml:2: listen in [gateway] must be an array of strings, not an integer" },
+    { "[gateway]\nhosts = 'x'", "f.toml:2: hosts in [gateway] must be an array of strings, not a string" },
+    { MODEL "slots = '3'", "f.toml:3: slots in [model.m] must be an integer, not a string" },
+    { MODEL "slots = 3.0", "f.toml:3: slots in [model.m] must be an integer, not a real number" },
+    { MODEL "expose = 1", "f.toml:3: expose in [model.m] must be true or false, not an integer" },
+    { MODEL "expose = 'true'", "f.toml:3: expose in [model.m] must be true or false, not a string" },
+    { MODEL "engine_args = [\n'a',\n1]",
+      "f.toml:3: engine_args in [model.m] must be an array of strings, not an integer" },
+    { MODEL "env = 'A=1'", "f.toml:3: env in [model.m] must be a table of strings, not a string" },
+    { MODEL "env = { A = 1 }", "f.toml:3: env in [model.m] must be a table of strings, not an integer" },
+    { MODEL "health_status = 200",
+      "f.toml:3: health_status in [model.m] must be an array of integers, at least one, not an integer" },
+    { MODEL "health_status = ['200']",
+      "f.toml:3: health_status in [model.m] must be an array of integers, at least one, not a string" },
+    { MODEL "idle_timeout = true", "f.toml:3: idle_timeout in [model.m] must be a duration, not a boolean" },
+    { "[model.m]\nengine = {}", "f.toml:2: engine in [model.m] must be a string, not a table" },
+
+    /* ranges and forms */
+    { MODEL "slots = 0", "f.toml:3: slots in [model.m] must lie between 1 and 1024, not be 0" },
+    { MODEL "slots = 9999999999",
+      "f.toml:3: slots in [model.m] must lie between 1 and 1024, not be 9999999999" },
+    { MODEL "max_queue = -1", "f.toml:3: max_queue in [model.m] must lie between 0 and 1000000, not be -1" },
+    { MODEL "health_status = [200, 99]",
+      "f.toml:3: health_status in [model.m] must lie between 100 and 599, not be 99" },
+    { MODEL "health_status = []",
+      "f.toml:3: health_status in [model.m] must be an array of integers, at least one" },
+    { "[mount]\nmax_prompt = 0",
+      "f.toml:2: max_prompt in [mount] must lie between 1 and 1073741824, not be 0" },
+    { "[mount]\nmax_prompt = '1XB'", "f.toml:2: max_prompt in [mount] is wrong: \"1XB\" is no size: ..." },
+    { "[mount]\nmax_prompt = -1", "f.toml:2: max_prompt in [mount] is wrong: \"-1\" is no size: ..." },
+    { MODEL "time = 'long'", "f.toml:3: time in [model.m] is wrong: \"long\" is no duration: ..." },
+    { MODEL "idle_timeout = ''", "f.toml:3: idle_timeout in [model.m] is wrong: \"\" is no duration: ..." },
+    { MODEL "idle_timeout = -5", "f.toml:3: idle_timeout in [model.m] is wrong: \"-5\" is no duration: ..." },
+    { "[mount]\non_unmount = 'laeve'", "f.toml:2: on_unmount in [mount] must be \"stop\" or \"leave\", not "
+                                       "\"laeve\"; did you mean \"leave\"?" },
+    { "[mount]\nlog_level = 'x'",
+      "f.toml:2: log_level in [mount] must be \"error\", \"warning\", \"info\" or \"debug\", not \"x\"" },
+    { "[mount]\nstate_dir = 'x'", "f.toml:2: state_dir in [mount] must begin with / or ~/: \"x\"" },
+    { "[mount]\nstate_dir = '~anna/x'",
+      "f.toml:2: state_dir in [mount] must begin with / or ~/: \"~anna/x\"" },
+    { "[mount]\nstate_dir = \"/x\\ny\"",
+      "f.toml:2: state_dir in [mount] must be one line without control characters" },
+    { "[mount]\nstate_dir = \"/x\\u0000y\"", "f.toml:2: state_dir in [mount] has a NUL in its text" },
+    { "[gateway]\nlisten = []", "f.toml:2: listen in [gateway] must not be an empty array" },
+    { "[gateway]\nlisten = ''", "f.toml:2: listen in [gateway] must be HOST:PORT or unix:PATH, not \"\"" },
+    { "[gateway]\nlisten = ':80'",
+      "f.toml:2: listen in [gateway] must be HOST:PORT or unix:PATH, not \":80\"" },
+    { "[gateway]\nlisten = '127.0.0.1'",
+      "f.toml:2: listen in [gateway] must be HOST:PORT or unix:PATH, not \"127.0.0.1\"" },
+    { "[gateway]\nlisten = '127.0.0.1:'", "f.toml:2: listen in [gateway] must be HOST:PORT..." },
+    { "[gateway]\nlisten = '127.0.0.1:65536'", "f.toml:2: listen in [gateway] must be HOST:PORT..." },
+    { "[gateway]\nlisten = '127.0.0.1:123456'", "f.toml:2: listen in [gateway] must be HOST:PORT..." },
+    { "[gateway]\nlisten = '127.0.0.1:80x'", "f.toml:2: listen in [gateway] must be HOST:PORT..." },
+    { "[gateway]\nlisten = '0.0.0.0:80'", "f.toml:2: listen in [gateway] must be on loopback..." },
+    { "[gateway]\nlisten = '[::]:80'", "f.toml:2: listen in [gateway] must be on loopback..." },
+    { "[gateway]\nlisten = '::1:80'", "f.toml:2: listen in [gateway] must be on loopback..." },
+    { "[gateway]\nlisten = 'unix:x'",
+      "f.toml:2: listen in [gateway] must give a socket an absolute path..." },
+    { "[gateway]\nlisten = "
+      "'unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+      "aaaaaaaaaaaaa'",
+      "f.toml:2: listen in [gateway] has a longer path than a socket can have, 107 bytes..." },
+    { "[gateway]\ncors_origins = ['*']",
+      "f.toml:2: cors_origins in [gateway] must hold origins as \"https://chat.example.org\", not \"*\"" },
+    { "[gateway]\ncors_origins = ['https://x/']",
+      "f.toml:2: cors_origins in [gateway] must hold origins..." },
+    { "[gateway]\nhosts = ['a b']",
+      "f.toml:2: hosts in [gateway] must not be empty or hold blanks: \"a b\"" },
+
+    /* what must not reach ssh or a job script */
+    { MODEL "[cluster.a]\nhost = '-oProxyCommand=x'",
+      "f.toml:4: host in [cluster.a] must not begin with '-', ssh would take it for an option: "
+      "\"-oProxyCommand=x\"" },
+    { MODEL "[cluster.a]\nhost = \"a\\nb\"",
+      "f.toml:4: host in [cluster.a] must be one line without control characters" },
+    { MODEL "[cluster.a]\nhost = 'a b'",
+      "f.toml:4: host in [cluster.a] must not be empty or hold blanks: \"a b\"" },
+    { MODEL "[cluster.a]\nworkdir = 'x'", "f.toml:4: workdir in [cluster.a] must begin with / or ~/: \"x\"" },
+    { MODEL "[cluster.a]\nworkdir = \"/x\\n\"",
+      "f.toml:4: workdir in [cluster.a] must be one line without control characters" },
+    { MODEL "[cluster.a]\ntransport = 'openssh'",
+      "f.toml:4: transport \"openssh\" needs a host to connect to" },
+    { MODEL "partition = \"gpu\\n#SBATCH --x\"",
+      "f.toml:3: partition in [model.m] must be one line without control characters" },
+    { MODEL "gres = \"a\\rb\"", "f.toml:3: gres in [model.m] must be one line without control characters" },
+    { MODEL "account = \"a\\u0000b\"", "f.toml:3: account in [model.m] has a NUL in its text" },
+    { MODEL "qos = \"a\\nb\"", "f.toml:3: qos in [model.m] must be one line without control characters" },
+    { MODEL "mem = \"a\\nb\"", "f.toml:3: mem in [model.m] must be one line without control characters" },
+    { MODEL "extra_args = [\"--x\\ny\"]",
+      "f.toml:3: extra_args in [model.m] must be one line without control characters" },
+    { MODEL "extra_args = [\"x\"]",
+      "f.toml:3: extra_args in [model.m] must hold options as \"--constraint=a100\", not \"x\"" },
+    { MODEL "setup = [\"a\\u0000\"]", "f.toml:3: setup in [model.m] has a NUL in its text" },
+    { MODEL "binary = \"a\\nb\"",
+      "f.toml:3: binary in [model.m] must be one line without control characters" },
+    { MODEL "health = 'ok'", "f.toml:3: health in [model.m] must begin with /: \"ok\"" },
+    { MODEL "env = { \"A B\" = '1' }",
+      "f.toml:3: env in [model.m] has a name that no environment variable can have: \"A B\"" },
+    { MODEL "env = { 1A = '1' }",
+      "f.toml:3: env in [model.m] has a name that no environment variable can have: \"1A\"" },
+    { MODEL "env = { A = \"\\u0000\" }", "f.toml:3: env in [model.m] has a NUL in its text" },
+
+    /* models, engines and clusters */
+    { "[model.m]\nslots = 1", "f.toml:1: [model.m] needs the key \"engine\"" },
+    { "[model.m]\nengine = 'parot'", "f.toml:2: engine in [model.m] must be \"llamacpp\", \"command\" or "
+                                     "\"parrot\", not \"parot\"; did you mean \"parrot\"?" },
+    { "[model.m]\nengine = 'command'",
+      "f.toml:1: [model.m] needs the key \"command\": the program that engine \"command\" runs" },
+    { "[model.m]\nengine = 'command'\ncommand = ['']", "f.toml:1: [model.m] needs the key \"command\"..." },
+    { "[model.m]\nengine = 'llamacpp'", "f.toml:1: [model.m] needs the key \"model\": the GGUF file or "
+                                        "Hugging Face name that engine \"llamacpp\" loads" },
+    { "[cluster.alvis]\n[cluster.vera]\n" MODEL,
+      "f.toml:3: [model.m] needs the key \"cluster\": there are 2 clusters" },
+    { "[cluster.alvis]\n[cluster.vera]\n" MODEL "cluster = 'avlis'",
+      "f.toml:5: cluster in [model.m] names no [cluster.NAME]: \"avlis\"; did you mean \"alvis\"?" },
+    { LOCAL MODEL "cluster = 'elsewhere'",
+      "f.toml:5: cluster in [model.m] names no [cluster.NAME]: \"elsewhere\"" },
+    { MODEL "cluster = 'x'", "f.toml:3: cluster in [model.m] names no [cluster.NAME]: \"x\"" },
+    { "[cluster.\"a.b\"]\n" MODEL, "f.toml:1: a cluster cannot be called \"a.b\": ..." },
+    { "[cluster.jobs]\n" MODEL,
+      "f.toml:1: a cluster cannot be called \"jobs\": that is a name of the tree or the gateway" },
+    { "[model.\"a/b\"]\nengine = 'parrot'", "f.toml:1: a model cannot be called \"a/b\": 1 to 64 letters, "
+                                            "digits or ._+-, a letter or digit first" },
+    { "[model.v1]\nengine = 'parrot'",
+      "f.toml:1: a model cannot be called \"v1\": that is a name of the tree or the gateway" },
+    { "[model.\"\"]\nengine = 'parrot'", "f.toml:1: a model cannot be called \"\": ..." },
+
+    /* aliases */
+    { MODEL "aliases = ['README']", "f.toml:3: aliases in [model.m] holds a name that cannot be used: a "
+                                    "model cannot be called \"README\"..." },
+    { MODEL "aliases = ['a', 'b/c']", "f.toml:3: aliases in [model.m] holds a name that cannot be used: a "
+                                      "model cannot be called \"b/c\"..." },
+    { MODEL "aliases = ['a', 'a']", "f.toml:3: the alias \"a\" of [model.m] is a name of [model.m] already" },
+    { MODEL "aliases = ['n']\n[model.n]\nengine = 'parrot'",
+      "f.toml:3: the alias \"n\" of [model.m] is a name of [model.n] already" },
+    { MODEL "aliases = ['q']\n[model.n]\nengine = 'parrot'\naliases = ['p', 'q']",
+      "f.toml:6: the alias \"q\" of [model.n] is a name of [model.m] already" },
+};
+
+static void each_mistake_is_told_with_file_line_and_a_way_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct config *c = NULL;
+        struct err e = { "" };
+        const char *m = wrong[i].message;
+        size_t len = strlen(m);
+        bool beginning = len > 3 && !strcmp(m + len - 3, "...");
+        if (config_parse(wrong[i].toml, strlen(wrong[i].toml), "f.toml", &c, &e) != -EINVAL)
+            fail_msg("row %zu was accepted: %s", i, wrong[i].toml);
+        assert_null(c);
+        if (beginning ? strncmp(e.text, m, len - 3) : strcmp(e.text, m))
+            fail_msg("row %zu: %s\nsays: %s\nnot:  %s", i, wrong[i].toml, e.text, m);
+        assert_int_equal(config_parse(wrong[i].toml, strlen(wrong[i].toml), "f.toml", &c, NULL), -EINVAL);
+    }
+}
+
+static void every_reserved_name_is_refused_and_others_are_not(void **state)
+{
+    static const char *const reserved[] = { "README", "clusters", "config", "ctl",      "endpoint", "env",
+                                            "events", "jobs",     "log",    "metrics",  "status",   "v1",
+                                            "api",    "health",   "gpu",    "slullama", "traefik",  "ui" };
+    static const char *const bad[] = {
+        "",
+        ".",
+        "..",
+        ".x",
+        "-x",
+        "_x",
+        "+x",
+        "a b",
+        "a/b",
+        "a:b",
+        "\xC3\xA9",
+        "a\n",
+        "a123456789012345678901234567890123456789012345678901234567890123456789"
+    };
+    static const char *const good[] = { "a",
+                                        "0",
+                                        "readme",
+                                        "qwen3.5-9b",
+                                        "a_b+c.d-",
+                                        "v1x",
+                                        "a123456789012345678901234567890123456789012345678901234567890123" };
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        assert_int_equal(model_name_check(reserved[i], &e), -EINVAL);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(model_name_check(bad[i], &e), -EINVAL);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_int_equal(model_name_check(good[i], &e), 0);
+    assert_int_equal(strlen(good[6]), 64);
+    assert_int_equal(cluster_name_check("alvis-2", &e), 0);
+    assert_int_equal(cluster_name_check("alvis.2", &e), -EINVAL);
+}
+
+static void the_nearest_name_is_near(void **state)
+{
+    static const char *const names[] = {
+        "partition", "gres", "time", "setup", "idle_timeout", "stall_timeout"
+    };
+    static const struct {
+        const char *word, *nearest;
+    } rows[] = {
+        { "partitoin", "partition" },
+        { "Partition", "partition" },
+        { "gers", "gres" },
+        { "tme", "time" },
+        { "idletimeout", "idle_timeout" },
+        { "stal_timeout", "stall_timeout" },
+        { "colour", NULL },
+        { "", NULL },
+        { "x", NULL },
+        { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+          NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *near = nearest_name(rows[i].word, names, 6);
+        if (!near != !rows[i].nearest || (near && strcmp(near, rows[i].nearest)))
+            fail_msg("%s: %s", rows[i].word, near ? near : "none");
+    }
+    assert_null(nearest_name("x", NULL, 0));
+}
+
+/* ---- Text of the configuration */
+
+static void the_effective_configuration_reads_back_to_itself(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        MODEL,
+        "[mount]\nstate_dir = '/a \"b\" \\ c'\nmax_prompt = 1001\n[gateway]\nlisten = ['127.0.0.1:0', "
+        "'unix:/x']\nwake_timeout = 61\n"
+        "max_body = '1GiB'\ncors_origins = ['http://x']\n"
+        "[cluster.a]\npartition = 'p'\nextra_args = ['--a', '--b=\"c\"']\ntime = '1-00:00:00'\nmax_jobs = 1\n"
+        "[cluster.b]\nkind = 'fake'\nfake = ['x']\n"
+        "[model.\"q.1+2\"]\ncluster = 'a'\nengine = 'llamacpp'\nmodel = '/m'\naliases = ['q']\nsetup = "
+        "[\"a\\tb\\nc\\u0001\\u007f\"]\n"
+        "health_status = [200, 503]\nidle_timeout = 0\n"
+        "[model.n]\ncluster = 'b'\nengine = 'command'\ncommand = ['\xC3\xA9', '']\nexpose = true\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct config *c = parse(texts[i]);
+        char *once = config_to_toml(c);
+        struct config *again = parse(once);
+        char *twice = config_to_toml(again);
+        assert_string_equal(once, twice);
+        assert_int_equal(c->listen_asked, again->listen_asked);
+        assert_int_equal(c->n_models, again->n_models);
+        assert_string_equal(c->models[0]->job.partition, again->models[0]->job.partition);
+        free(once);
+        free(twice);
+        config_free(c);
+        config_free(again);
+    }
+}
+
+static void secrets_are_masked_in_what_is_shown(void **state)
+{
+    struct config *c = parse(MODEL "env = { HF_TOKEN = 'hf_secret', B = 'also' }\n");
+    char *text = config_to_toml(c);
+
+    (void)state;
+    assert_null(strstr(text, "hf_secret"));
+    assert_null(strstr(text, "also"));
+    assert_non_null(strstr(text, "env = { HF_TOKEN = \"***\", B = \"***\" }"));
+    free(text);
+    config_free(c);
+}
+
+static void a_strange_file_name_cannot_break_the_text(void **state)
+{
+    struct config *c = NULL;
+    const char *text = "[mount]\n";
+
+    (void)state;
+    assert_int_equal(config_parse(text, strlen(text), "x\n[mount]\n", &c, NULL), 0);
+    char *shown = config_to_toml(c);
+    struct config *again = parse(shown);
+    free(shown);
+    config_free(again);
+    config_free(c);
+}
+
+static void the_reference_has_every_key_with_help(void **state)
+{
+    char *text = config_reference();
+
+    (void)state;
+    for (const struct config_key *k = config_keys; k->name; k++) {
+        char *line = xasprintf("\n    %s\n", k->name);
+        if (!strstr(text, line) || !k->help || !strstr(text, k->help))
+            fail_msg("%s has no help", k->name);
+        free(line);
+    }
+    assert_non_null(strstr(text, "[cluster.NAME], for all its models, or [model.NAME]"));
+    assert_non_null(strstr(text, "default: \"127.0.0.1:11434\""));
+    assert_non_null(strstr(text, "; required"));
+    free(text);
+}
+
+static void no_key_stands_twice_and_none_is_both_there_and_for_later(void **state)
+{
+    (void)state;
+    for (const struct config_section *s = config_sections; s->name; s++)
+        for (const struct config_key *k = config_keys; k->name; k++) {
+            int n = 0;
+            if (!(k->rows & s->rows))
+                continue;
+            for (const struct config_key *other = config_keys; other->name; other++)
+                n += (other->rows & s->rows) && !strcmp(other->name, k->name);
+            assert_int_equal(n, 1);
+            for (const struct config_later *l = config_later; l->section; l++)
+                assert_false(l->key && !strcmp(l->section, s->name) && !strcmp(l->key, k->name));
+        }
+}
+
+/* ---- Where it is looked for */
+
+static char *made_file(const char *dir, const char *name, const char *text)
+{
+    char *path = xasprintf("%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    return path;
+}
+
+static void the_file_is_looked_for_where_the_contract_says(void **state)
+{
+    char dir[] = "/tmp/config_test.XXXXXX";
+    struct config *c = NULL;
+    struct err e;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    char *xdg = xasprintf("%s/slullamafs", dir), *home = xasprintf("%s/.config", dir),
+         *under = xasprintf("%s/.config/slullamafs", dir);
+    assert_int_equal(mkdir(xdg, 0700), 0);
+    assert_int_equal(mkdir(home, 0700), 0);
+    assert_int_equal(mkdir(under, 0700), 0);
+    char *named = made_file(dir, "named.toml", "[model.named]\nengine = 'parrot'\n");
+    char *variable = made_file(dir, "variable.toml", "[model.variable]\nengine = 'parrot'\n");
+    char *in_xdg = made_file(xdg, "config.toml", "[model.xdg]\nengine = 'parrot'\n");
+    char *in_home = made_file(under, "config.toml", "[model.home]\nengine = 'parrot'\n");
+    setenv("HOME", dir, 1);
+    setenv("XDG_CONFIG_HOME", dir, 1);
+    setenv("SLULLAMAFS_CONFIG", variable, 1);
+
+    assert_int_equal(config_load(named, &c, &e), 0);
+    assert_string_equal(c->models[0]->name, "named");
+    assert_string_equal(c->file, named);
+    config_free(c);
+    assert_int_equal(config_load(NULL, &c, &e), 0);
+    assert_string_equal(c->models[0]->name, "variable");
+    config_free(c);
+    setenv("SLULLAMAFS_CONFIG", "", 1);
+    assert_int_equal(config_load(NULL, &c, &e), 0);
+    assert_string_equal(c->models[0]->name, "xdg");
+    config_free(c);
+    unsetenv("XDG_CONFIG_HOME");
+    assert_int_equal(config_load(NULL, &c, &e), 0);
+    assert_string_equal(c->models[0]->name, "home");
+    assert_string_equal(c->file, in_home);
+    config_free(c);
+    assert_int_equal(unlink(in_home), 0);
+    assert_int_equal(config_load(NULL, &c, &e), 0);
+    assert_string_equal(c->models[0]->name, "parrot");
+    assert_string_equal(c->file, "");
+    config_free(c);
+
+    /* A relative name is kept as an absolute one, for a reload from another directory. */
+    assert_int_equal(chdir(dir), 0);
+    assert_int_equal(config_load("named.toml", &c, &e), 0);
+    assert_string_equal(c->file, named);
+    config_free(c);
+    assert_int_equal(chdir("/"), 0);
+
+    char *command = xasprintf("rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+    free(command);
+    free(named), free(variable), free(in_xdg), free(in_home), free(xdg), free(home), free(under);
+    setenv("HOME", "/home/a", 1);
+}
+
+static void a_named_file_that_cannot_be_read_is_an_error(void **state)
+{
+    struct config *c = NULL;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(config_load("/nonexistent/c.toml", &c, &e), -ENOENT);
+    assert_string_equal(e.text,
+                        "/nonexistent/c.toml: cannot read the configuration: No such file or directory");
+    assert_int_equal(config_load("/", &c, &e), -EISDIR);
+    assert_int_equal(config_load("/dev/zero", &c, &e), -EFBIG);
+    setenv("SLULLAMAFS_CONFIG", "/nonexistent/d.toml", 1);
+    assert_int_equal(config_load(NULL, &c, &e), -ENOENT);
+    assert_non_null(strstr(e.text, "/nonexistent/d.toml"));
+    unsetenv("SLULLAMAFS_CONFIG");
+    assert_null(c);
+}
+
+static void the_example_is_a_good_configuration(void **state)
+{
+    struct config *c = NULL;
+    struct err e = { "" };
+
+    (void)state;
+    if (config_load(TEST_DATA "/../../examples/config.toml", &c, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(c->n_clusters, 2);
+    assert_int_equal(c->n_models, 3);
+    assert_ptr_equal(config_model(c, "q"), c->models[0]);
+    assert_string_equal(config_model(c, "mine")->job.gres, "gpu:4");
+    assert_string_equal(config_model(c, "mine")->job.partition, "gpu");
+    config_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_file_is_a_parrot_on_this_machine),
+        cmocka_unit_test(keys_that_are_left_out_have_the_defaults_of_the_contract),
+        cmocka_unit_test(directories_follow_xdg_and_home),
+        cmocka_unit_test(every_key_arrives_in_its_field),
+        cmocka_unit_test(a_model_overrides_what_its_cluster_says_about_jobs),
+        cmocka_unit_test(models_keep_the_order_of_the_file),
+        cmocka_unit_test(the_only_cluster_need_not_be_named_and_none_is_this_machine),
+        cmocka_unit_test(a_model_is_found_by_its_name_and_by_its_aliases),
+        cmocka_unit_test(inline_and_dotted_tables_are_as_good_as_headers),
+        cmocka_unit_test(each_mistake_is_told_with_file_line_and_a_way_out),
+        cmocka_unit_test(every_reserved_name_is_refused_and_others_are_not),
+        cmocka_unit_test(the_nearest_name_is_near),
+        cmocka_unit_test(the_effective_configuration_reads_back_to_itself),
+        cmocka_unit_test(secrets_are_masked_in_what_is_shown),
+        cmocka_unit_test(a_strange_file_name_cannot_break_the_text),
+        cmocka_unit_test(the_reference_has_every_key_with_help),
+        cmocka_unit_test(no_key_stands_twice_and_none_is_both_there_and_for_later),
+        cmocka_unit_test(the_file_is_looked_for_where_the_contract_says),
+        cmocka_unit_test(a_named_file_that_cannot_be_read_is_an_error),
+        cmocka_unit_test(the_example_is_a_good_configuration),
+    };
+
+    setenv("HOME", "/home/a", 1);
+    unsetenv("SLULLAMAFS_CONFIG");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
