@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_HTTP_CLIENT_H
+#define BACKEND_HTTP_CLIENT_H
+#include "backend/http/http.h"
+/* Requests to one engine over connections that somebody else opens (a forward through the login node, or
+ * loopback). Idle connections are kept and used again, at most 16, for 30 s or until the far end closes. A
+ * request whose kept connection turns out to be dead before any byte of the answer came is sent once more
+ * on a fresh one. No time limits: who asks has them, and cancels. Loop
+ * thread only; no callback is called inside the call that caused it, save by http_client_destroy(). Every
+ * function may be called inside a callback. */
+
+struct http_client;
+struct http_request; /* valid until its `end` is called or http_request_cancel() */
+
+/* Opens a connection for the client: must call http_client_opened() later, exactly once for each ticket, with
+ * a connected stream socket (TCP, Unix or a socketpair) that the client then owns, or a negative errno and a
+ * sentence. */
+struct http_dialer {
+    void (*open)(void *arg, struct http_client *c, void *ticket);
+    void *arg;
+};
+void http_client_opened(struct http_client *c, void *ticket, int fd, const char *err);
+
+struct http_client *http_client_create(uv_loop_t *loop, const struct http_dialer *d);
+
+/* Requests in flight end with -ECANCELED before it returns, and none may be sent from there; tickets not yet
+ * answered must not be answered after it (the owner of the dialer cancels its dials first). NULL is
+ * allowed. */
+void http_client_destroy(struct http_client *c);
+
+struct http_handler {
+    /* All on the loop thread; each may be NULL, save end. */
+
+    /* Once; 1xx are dropped, but 101, which is an error. h is borrowed until end. */
+    void (*head)(void *arg, const struct http_head *h);
+
+    void (*body)(void *arg, const char *data, size_t len); /* decoded; borrowed for the call */
+
+    /* Exactly once and last, unless cancelled. rc 0: the answer is complete. -ECONNREFUSED etc.: no
+     * connection was had (the dialer's errno). -ECONNRESET: lost; got_byte tells whether any byte of an
+     * answer had come. -EPROTO: not HTTP; err says what. */
+    void (*end)(void *arg, int rc, bool got_byte, const char *err);
+};
+
+/* head  complete request head, ending in the empty line, with Content-Length where there is a body; copied
+ * body  copied; may be NULL
+ * h     borrowed until end: mostly a static table */
+struct http_request *http_client_send(struct http_client *c, const char *head, size_t head_len,
+                                      const void *body, size_t body_len, const struct http_handler *h,
+                                      void *arg);
+
+/* Backpressure: no `body` until resumed; `end` may come all the same where nothing else is due before it. May
+ * be called at any time between head and end. */
+void http_request_pause(struct http_request *r);
+void http_request_resume(struct http_request *r);
+
+/* No callback after this; the connection is closed, which is what ends a generation. */
+void http_request_cancel(struct http_request *r);
+
+#endif
