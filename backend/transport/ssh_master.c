@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/* One ssh process at a time, and what is known of it.
+ *
+ * OFF       nothing runs; a need starts the next attempt, but not before not_before
+ * PROBING   asks a master that was left behind whether it is alive          way out: PROBE_MS
+ * STARTING  our child logs in; its control socket is tried again and again  way out: its exit, LOGIN_MS
+ * UP        it answers; `watch` is a mux connection whose end is the end of the link
+ * ENDING    it was told to go; the next one waits for its exit              way out: proc.c kills it
+ * PAUSING   somebody needs it; the timer starts the next attempt
+ *
+ * That a socket exists means that the login is complete: ssh makes it after authentication (OpenSSH 9.2,
+ * ssh.c, ssh_session2). */
+#include "backend/transport/ssh_master.h"
+#include "backend/transport/control_path.h"
+#include "backend/transport/mux.h"
+#include "backend/transport/proc.h"
+#include "backend/transport/ssh_explain.h"
+#include "backend/transport/transport_private.h"
+#include "backend/base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOOK_MS    40    /* between two looks for the control socket; a login takes some hundreds */
+#define LOGIN_MS   60000 /* ConnectTimeout, and a slow machine's shell and directory service */
+#define PROBE_MS   3000  /* a master answers in less than one millisecond, or it is stopped */
+#define FINAL_MS   10000 /* the least time between two attempts that fail for good */
+#define PAUSE_MS   1000  /* the first pause; doubled by each failure */
+#define PAUSE_MAX  60000
+#define STEADY_MS  10000 /* a link that was up for so long begins again with the first pause */
+#define SAID_LIMIT 8192  /* bytes of what it says that are kept */
+
+enum state { OFF, PROBING, STARTING, UP, ENDING, PAUSING };
+
+struct ssh_master {
+    uv_loop_t *loop;
+    const struct cluster_config *cluster;
+    char *runtime_dir;
+    const struct ssh_master_events *events;
+    void *arg;
+
+    enum state state;
+    struct control_dir dir;
+    char *path;         /* of the control socket; NULL unless PROBING, STARTING, UP */
+    struct proc *child; /* NULL: none, or one that was taken over */
+    pid_t adopted;      /* one that was taken over; 0: none */
+    struct mux *watch;
+    struct timer *timer; /* what each state waits for */
+    uint64_t deadline;   /* STARTING: mono_ms() */
+    uint64_t up_since;   /* UP */
+    uint64_t not_before; /* mono_ms() of the next attempt */
+    int failures;        /* in a row */
+    struct ssh_failure last;
+
+    uv_pipe_t *said_pipe; /* NULL: closed */
+    struct buf said;
+    char chunk[2048];
+};
+
+/* ---- What it says. */
+
+static void pipe_closed_cb(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void stop_listening(struct ssh_master *m)
+{
+    if (m->said_pipe)
+        uv_close((uv_handle_t *)m->said_pipe, pipe_closed_cb);
+    m->said_pipe = NULL;
+}
+
+/* Control characters could play tricks with the terminal that shows a reason. */
+static void hear(struct ssh_master *m, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char c = (p[i] != '\n' && (unsigned char)p[i] < ' ') || p[i] == 127 ? ' ' : p[i];
+        buf_add(&m->said, &c, 1);
+    }
+    if (m->said.len > SAID_LIMIT)
+        buf_consume(&m->said, m->said.len - SAID_LIMIT / 2);
+}
+
+static void alloc_cb(uv_handle_t *h, size_t hint, uv_buf_t *b)
+{
+    struct ssh_master *m = h->data;
+
+    (void)hint;
+    *b = uv_buf_init(m->chunk, sizeof m->chunk);
+}
+
+static void said_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+    struct ssh_master *m = s->data;
+
+    if (n > 0)
+        hear(m, b->base, (size_t)n);
+    else if (n < 0)
+        stop_listening(m);
+}
+
+/* What it said before it answered or ended, but the loop did not look at yet. */
+static void hear_now(struct ssh_master *m)
+{
+    uv_os_fd_t fd;
+    ssize_t n;
+
+    if (!m->said_pipe || uv_fileno((uv_handle_t *)m->said_pipe, &fd) < 0)
+        return;
+    while ((n = read(fd, m->chunk, sizeof m->chunk)) > 0)
+        hear(m, m->chunk, (size_t)n);
+}
+
+char *ssh_master_take_open_failure(struct ssh_master *m)
+{
+    hear_now(m);
+    char *hit = m->said.len ? strstr(m->said.data, ": open failed: ") : NULL;
+
+    if (!hit)
+        return NULL;
+    char *line = xstrndup(hit + 2, strcspn(hit + 2, "\n"));
+    buf_consume(&m->said, (size_t)(hit - m->said.data) + 2 + strlen(line));
+    return line;
+}
+
+/* ---- The end of an attempt or of the link. */
+
+static void next(struct ssh_master *m);
+
+static void close_watch(struct ssh_master *m)
+{
+    mux_close(m->watch);
+    m->watch = NULL;
+}
+
+/* Nothing on disk may be left, whether ssh removes its socket itself or was killed. */
+static void drop_path(struct ssh_master *m)
+{
+    if (m->path)
+        unlink(m->path);
+    free(m->path);
+    m->path = NULL;
+}
+
+static void end_process(struct ssh_master *m)
+{
+    close_watch(m);
+    timer_stop(m->timer);
+    drop_path(m);
+    if (m->adopted > 0)
+        kill(m->adopted, SIGTERM);
+    m->adopted = 0;
+    m->state = m->child ? ENDING : OFF;
+    if (m->child)
+        proc_terminate(m->child);
+}
+
+static uint64_t pause_ms(int failures)
+{
+    uint64_t ms = PAUSE_MS;
+
+    for (int i = 1; i < failures && ms < PAUSE_MAX; i++)
+        ms *= 2;
+    if (ms > PAUSE_MAX)
+        ms = PAUSE_MAX;
+    return ms - ms / 4 +
+           uv_hrtime() / 1000 % (ms / 2); /* a quarter to either side: many daemons, one login node */
+}
+
+/* The attempt failed, or the link was lost; m->last says why. */
+static void fail(struct ssh_master *m)
+{
+    if (m->state == UP && mono_ms() - m->up_since >= STEADY_MS)
+        m->failures = 0;
+    m->failures++;
+    m->not_before = mono_ms() + (m->last.final ? FINAL_MS : pause_ms(m->failures));
+    end_process(m);
+    m->events->down(m->arg, m->last.rc, m->last.final, m->last.why.text);
+    if (m->state == OFF)
+        next(m);
+}
+
+static void fail_with(struct ssh_master *m, int rc, bool final, const char *text)
+{
+    m->last.rc = rc;
+    m->last.final = final;
+    err_set(&m->last.why, rc, "%s: %s", m->cluster->host, text);
+    fail(m);
+}
+
+static void fail_as_said(struct ssh_master *m, const char *what)
+{
+    hear_now(m);
+    ssh_explain(m->cluster, buf_str(&m->said), what, &m->last);
+    if (m->state == UP)
+        m->last.final = false; /* it did work a moment ago */
+    fail(m);
+}
+
+static void child_exit_cb(void *arg, int status, int signal)
+{
+    struct ssh_master *m = arg;
+    bool expected = m->state == ENDING;
+
+    (void)status;
+    (void)signal;
+    hear_now(m);
+    proc_forget(m->child);
+    m->child = NULL;
+    stop_listening(m);
+    if (expected) {
+        m->state = OFF;
+        next(m);
+    } else {
+        fail_as_said(m, m->state == UP ? "the connection" : "the login");
+    }
+}
+
+/* ---- Attempts. */
+
+static void spawn(struct ssh_master *m);
+static void look(struct ssh_master *m);
+
+static void is_up(struct ssh_master *m)
+{
+    timer_stop(m->timer);
+    m->state = UP;
+    m->up_since = mono_ms();
+    buf_reset(&m->said); /* banners and warnings of the login explain nothing that comes later */
+    m->events->up(m->arg);
+}
+
+static void probe_next(struct ssh_master *m);
+
+static void watch_cb(void *arg, const struct mux_event *ev)
+{
+    struct ssh_master *m = arg;
+
+    if (ev->kind == MUX_ALIVE && m->state == STARTING) {
+        is_up(m);
+    } else if (ev->kind == MUX_ALIVE && m->state == PROBING) {
+        m->adopted = ev->pid;
+        is_up(m);
+    } else if (ev->kind == MUX_CLOSED && m->state == UP) {
+        fail_as_said(m, "the connection");
+    } else if (ev->kind == MUX_CLOSED && m->state == PROBING) {
+        close_watch(m);
+        drop_path(m);
+        probe_next(m);
+    } else if (ev->kind == MUX_CLOSED) {
+        close_watch(m); /* STARTING: no socket yet; the timer looks again */
+    }
+}
+
+static void look(struct ssh_master *m)
+{
+    if (!m->watch) {
+        m->watch = mux_open(m->loop, m->path, watch_cb, m);
+        mux_alive(m->watch);
+    }
+    timer_start_ms(m->timer, LOOK_MS);
+}
+
+/* Masters left behind are asked one after the other; the first that answers is taken, and ssh is started
+ * where none does. */
+static void probe_next(struct ssh_master *m)
+{
+    m->path = control_path_adopt(&m->dir);
+    if (!m->path) {
+        spawn(m);
+        return;
+    }
+    m->state = PROBING;
+    m->watch = mux_open(m->loop, m->path, watch_cb, m);
+    mux_alive(m->watch);
+    timer_start_ms(m->timer, PROBE_MS);
+}
+
+static void begin(struct ssh_master *m)
+{
+    struct err e;
+
+    buf_reset(&m->said);
+    m->events->connecting(m->arg, m->last.rc, m->last.why.text);
+    if (control_dir_find(&m->dir, m->runtime_dir, &e) < 0)
+        fail_with(m, -EHOSTUNREACH, false, e.text);
+    else
+        probe_next(m);
+}
+
+/* Our environment without what could lead to a question. The caller frees the array. */
+static char **environment(void)
+{
+    static const char *const left_out[] = { "SSH_ASKPASS=", "SSH_ASKPASS_REQUIRE=", "DISPLAY=",
+                                            "WAYLAND_DISPLAY=" };
+    extern char **environ;
+    size_t n = 0, k = 0;
+
+    while (environ[n])
+        n++;
+    char **env = xcalloc(n + 2, sizeof *env);
+    for (size_t i = 0; i < n; i++) {
+        bool keep = true;
+        for (size_t j = 0; j < sizeof left_out / sizeof left_out[0]; j++)
+            keep = keep && strncmp(environ[i], left_out[j], strlen(left_out[j])) != 0;
+        if (keep)
+            env[k++] = environ[i];
+    }
+    env[k] = "SSH_ASKPASS_REQUIRE=never";
+    return env;
+}
+
+/* What has to hold whatever the user's configuration says; all else is his. */
+static int spawn_ssh(struct ssh_master *m, int out, struct err *e)
+{
+    const struct cluster_config *c = m->cluster;
+    char *control = xasprintf("ControlPath=%s", m->path);
+    const char *options[] = {
+        control,
+        "ControlPersist=no",
+        c->accept_new_host_keys ? "StrictHostKeyChecking=accept-new" : "StrictHostKeyChecking=yes",
+        "BatchMode=yes",
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=3",
+        "ConnectTimeout=20",
+        "ExitOnForwardFailure=no",
+        "ClearAllForwardings=yes",
+        "PermitLocalCommand=no",
+        "RemoteCommand=none",
+        "RequestTTY=no",
+        "ForwardAgent=no",
+        "ForwardX11=no",
+        "LogLevel=INFO", /* names the channels that could not be opened, see ssh_explain_open() */
+    };
+    enum { N = sizeof options / sizeof options[0] };
+    const char *argv[2 * N + 10] = { "ssh", "-M", "-N", "-T" };
+    int n = 4, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    for (int i = 0; i < N; i++) {
+        argv[n++] = "-o";
+        argv[n++] = options[i];
+    }
+    if (c->ssh_config[0]) {
+        argv[n++] = "-F";
+        argv[n++] = c->ssh_config;
+    }
+    argv[n++] = "--";
+    argv[n++] = c->host;
+    char **env = environment();
+    int rc = null < 0
+                 ? err_set(e, -errno, "/dev/null: %s", strerror(errno))
+                 : proc_spawn(&m->child, m->loop, argv, env, (int[]){ null, out, out }, child_exit_cb, m, e);
+    close_fd(&null);
+    free(env);
+    free(control);
+    return rc;
+}
+
+static void spawn(struct ssh_master *m)
+{
+    struct err e;
+    int fds[2];
+
+    if (pipe_pair(fds) < 0) {
+        fail_with(m, -EHOSTUNREACH, false, "no descriptors to start ssh with");
+        return;
+    }
+    m->path = control_path_new(&m->dir);
+    int rc = spawn_ssh(m, fds[1], &e);
+    close(fds[1]);
+    if (rc < 0) {
+        close(fds[0]);
+        fail_with(m, -EHOSTUNREACH, rc == -ENOENT, e.text);
+        return;
+    }
+    m->said_pipe = NEW(uv_pipe_t);
+    uv_pipe_init(m->loop, m->said_pipe, 0);
+    m->said_pipe->data = m;
+    uv_pipe_open(m->said_pipe, fds[0]);
+    uv_read_start((uv_stream_t *)m->said_pipe, alloc_cb, said_cb);
+    m->state = STARTING;
+    m->deadline = mono_ms() + LOGIN_MS;
+    timer_start_ms(m->timer, LOOK_MS);
+}
+
+/* OFF: is there something to do? */
+static void next(struct ssh_master *m)
+{
+    uint64_t now = mono_ms();
+
+    if (m->last.final || !m->events->needed(m->arg)) /* one that failed for good waits for a new need */
+        return;
+    if (now >= m->not_before) {
+        begin(m);
+        return;
+    }
+    m->state = PAUSING;
+    timer_start_ms(m->timer, m->not_before - now);
+}
+
+static void timer_cb(void *arg)
+{
+    struct ssh_master *m = arg;
+
+    switch (m->state) {
+    case PROBING: /* it is stopped, or worse: nobody can use it any more */
+        close_watch(m);
+        drop_path(m);
+        probe_next(m);
+        break;
+    case STARTING:
+        if (mono_ms() < m->deadline)
+            look(m);
+        else
+            fail_as_said(m, "the login, after 60 s,");
+        break;
+    case PAUSING:
+        m->state = OFF;
+        next(m);
+        if (m->state == OFF)
+            m->events->down(m->arg, m->last.rc, false, m->last.why.text);
+        break;
+    case OFF:
+    case UP:
+    case ENDING:
+        break;
+    }
+}
+
+void ssh_master_want(struct ssh_master *m)
+{
+    if (m->state != OFF && m->state != PAUSING && m->state != ENDING)
+        return;
+    if (m->last.final && mono_ms() < m->not_before) {
+        m->events->down(m->arg, m->last.rc, true, m->last.why.text);
+        return;
+    }
+    m->last.final = false;
+    if (m->state == ENDING)
+        return; /* its exit asks again whether it is needed */
+    m->state = OFF;
+    timer_stop(m->timer);
+    next(m);
+    if (m->state == PAUSING)
+        m->events->connecting(m->arg, m->last.rc, m->last.why.text);
+}
+
+const char *ssh_master_path(const struct ssh_master *m)
+{
+    return m->path;
+}
+
+struct ssh_master *ssh_master_create(uv_loop_t *loop, const struct cluster_config *cluster,
+                                     const char *runtime_dir, const struct ssh_master_events *events,
+                                     void *arg)
+{
+    struct ssh_master *m = NEW(struct ssh_master);
+
+    m->loop = loop;
+    m->cluster = cluster;
+    m->runtime_dir = xstrdup(runtime_dir);
+    m->events = events;
+    m->arg = arg;
+    m->timer = timer_create_on(loop, timer_cb, m);
+    control_dir_init(&m->dir, runtime_dir, cluster);
+    return m;
+}
+
+void ssh_master_destroy(struct ssh_master *m)
+{
+    if (!m)
+        return;
+    end_process(m);
+    proc_forget(m->child);
+    stop_listening(m);
+    control_dir_finish(&m->dir);
+    timer_destroy(m->timer);
+    buf_free(&m->said);
+    free(m->runtime_dir);
+    free(m);
+}

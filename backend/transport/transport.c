@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The door to the transports: which kinds there are, and the state and reason that all of them keep alike. */
+#include "backend/transport/transport_private.h"
+#include "backend/base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct transport_ops *const transport_kinds[] = { &openssh_ops, &local_ops };
+
+int transport_create(struct transport **out, const struct transport_params *p, struct err *e)
+{
+    const char *kind = p->cluster->transport;
+
+    if (kind[0] == '\0' || strcmp(kind, "auto") == 0)
+        kind = p->cluster->host[0] ? "openssh" : "local";
+    for (size_t i = 0; i < sizeof transport_kinds / sizeof transport_kinds[0]; i++)
+        if (strcmp(transport_kinds[i]->name, kind) == 0)
+            return transport_kinds[i]->create(out, p, e);
+    return err_set(e, -EINVAL, "cluster %s: no transport is called \"%s\"; there are auto, openssh and local",
+                   p->cluster->name, kind);
+}
+
+void transport_destroy(struct transport *t)
+{
+    if (!t)
+        return;
+    t->dying = true;
+    command_end_all(t, true, -ECANCELED, "the connection is being closed");
+    dial_end_all(t, true, -ECANCELED, "the connection is being closed");
+    command_deliver_all(t);
+    dial_deliver_all(t);
+    t->ops->destroy(t);
+}
+
+enum transport_state transport_state(const struct transport *t)
+{
+    return t->state;
+}
+
+const char *transport_reason(const struct transport *t)
+{
+    return t->reason.text;
+}
+
+const char *transport_kind(const struct transport *t)
+{
+    return t->ops->name;
+}
+
+unsigned transport_logins(const struct transport *t)
+{
+    return t->logins;
+}
+
+/* ---- For the kinds. */
+
+static void hold_over_cb(void *arg)
+{
+    command_pump(arg);
+}
+
+void transport_init(struct transport *t, const struct transport_ops *ops, const struct transport_params *p)
+{
+    t->ops = ops;
+    t->loop = p->loop;
+    t->cluster = p->cluster;
+    t->state_cb = p->state_cb;
+    t->arg = p->arg;
+    t->mail = mailbox_create(p->loop);
+    t->hold = timer_create_on(p->loop, hold_over_cb, t);
+    list_init(&t->waiting);
+    list_init(&t->running);
+    list_init(&t->ended);
+    list_init(&t->dials_waiting);
+    list_init(&t->dials_open);
+    list_init(&t->dials_ended);
+}
+
+void transport_finish(struct transport *t)
+{
+    mailbox_destroy(t->mail);
+    timer_destroy(t->hold);
+}
+
+bool transport_needed(const struct transport *t)
+{
+    return !list_empty(&t->waiting) || !list_empty(&t->dials_waiting);
+}
+
+static void tell_cb(void *arg, int what)
+{
+    struct transport *t = arg;
+
+    (void)what;
+    t->told = false;
+    t->state_cb(t->arg, t->state);
+}
+
+void transport_set(struct transport *t, enum transport_state state, int rc, const char *text)
+{
+    bool was_up = t->state == TRANSPORT_UP;
+
+    if (state == t->state && strcmp(t->reason.text, text ? text : "") == 0)
+        return;
+    t->state = state;
+    t->rc = rc;
+    err_set(&t->reason, rc, "%s", text ? text : "");
+    if (state == TRANSPORT_UP) {
+        command_link_changed(t, true);
+        dial_start_waiting(t);
+    } else if (was_up) {
+        command_end_all(t, false, -ECONNRESET, text);
+        dial_end_all(t, false, -ECONNRESET, text);
+        command_link_changed(t, false);
+    }
+    if (state == TRANSPORT_DOWN) {
+        command_end_all(t, true, rc, text);
+        dial_end_all(t, true, rc, text);
+    }
+    if (t->state_cb && !t->told) {
+        t->told = true;
+        mailbox_post(t->mail, tell_cb, t, 0);
+    }
+}
+
+int pipe_pair(int fds[2])
+{
+    if (pipe2(fds, O_CLOEXEC) == 0)
+        return 0;
+    fds[0] = fds[1] = -1;
+    return -1;
+}
+
+int stream_pair(int fds[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0)
+        return 0;
+    fds[0] = fds[1] = -1;
+    return -1;
+}
+
+void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
