@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/* Kind "slurm" over a stand-in for the transport, which either gives a result that the test made up or really
+ * runs the command line in a login shell, with stand-ins for Slurm's programs in PATH. */
+#include "rig.h"
+#include "backend/base/buf.h"
+#include "backend/base/mailbox.h"
+#include "backend/transport/transport.h"
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define NAME "sfs-0badcafe-m-1"
+
+struct command {
+    command_f cb;
+    void *arg;
+    struct command_result result;
+    char *out, *errout;
+};
+
+static struct {
+    struct mailbox *mailbox;
+    const char *shell;            /* run the line with it; NULL = answer with the result below */
+    const char *noise;            /* printed on both outputs before the command runs */
+    struct command_result result; /* "@" in its texts stands for the tag */
+    char *line, *input;           /* of the last command */
+    uint64_t timeout_ms;
+    int runs, cancelled;
+} standin;
+
+/* ---- The stand-in */
+
+static char *tag_of(const char *line)
+{
+    return xstrndup(strstr(line, "echo; echo ") + 11, 8);
+}
+
+static char *with_tag(const char *text, const char *line)
+{
+    struct buf b = { 0 };
+    char *tag = tag_of(line);
+
+    for (; text && *text; text++) {
+        if (*text == '@')
+            buf_adds(&b, tag);
+        else
+            buf_add(&b, text, 1);
+    }
+    free(tag);
+    return buf_take(&b);
+}
+
+static void write_file(const char *name, const char *text, mode_t mode)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s/%s", rig.dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    chmod(path, mode);
+}
+
+static char *read_all(const char *name)
+{
+    char path[160], chunk[4096];
+    struct buf b = { 0 };
+    size_t n;
+
+    snprintf(path, sizeof(path), "%s/%s", rig.dir, name);
+    FILE *f = fopen(path, "r");
+    while (f && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+        buf_add(&b, chunk, n);
+    if (f)
+        fclose(f);
+    return buf_take(&b);
+}
+
+/* In a shell of the given kind, as sshd does it: SHELL -c LINE. */
+static void really_run(struct command *c, const char *line, const char *input)
+{
+    char script[1024];
+
+    write_file("input", input ? input : "", 0600);
+    write_file("line", line, 0600);
+    snprintf(script, sizeof(script),
+             "cd %s; exec < input > out 2> errout; %s; PATH=%s/bin:$PATH exec %s -c \"$(cat line)\"", rig.dir,
+             standin.noise ? standin.noise : ":", rig.dir, standin.shell);
+    int status = system(script);
+    c->out = read_all("out");
+    c->errout = read_all("errout");
+    c->result.exit_status = WEXITSTATUS(status);
+}
+
+static void deliver_cb(void *arg, int what)
+{
+    struct command *c = arg;
+
+    (void)what;
+    c->cb(c->arg, &c->result);
+    free(c->out);
+    free(c->errout);
+    free(c);
+}
+
+struct command *transport_run(struct transport *t, const char *line, const void *input, size_t input_len,
+                              uint64_t connect_ms, uint64_t timeout_ms, command_f cb, void *arg)
+{
+    struct command *c = NEW(struct command);
+
+    (void)t;
+    assert_true(connect_ms > 0);
+    standin.runs++;
+    standin.timeout_ms = timeout_ms;
+    free(standin.line);
+    free(standin.input);
+    standin.line = xstrdup(line);
+    standin.input = input ? xstrndup(input, input_len) : NULL;
+    c->cb = cb;
+    c->arg = arg;
+    c->result = standin.result;
+    if (standin.shell) {
+        really_run(c, line, standin.input);
+    } else {
+        c->out = with_tag(standin.result.out, line);
+        c->errout = with_tag(standin.result.errout, line);
+    }
+    c->result.out = c->out;
+    c->result.out_len = strlen(c->out);
+    c->result.errout = c->errout;
+    c->result.errout_len = strlen(c->errout);
+    if (!c->result.err)
+        c->result.err = "";
+    mailbox_post(standin.mailbox, deliver_cb, c, 0);
+    return c;
+}
+
+void command_cancel(struct command *c)
+{
+    standin.cancelled++;
+    mailbox_forget(standin.mailbox, c);
+    free(c->out);
+    free(c->errout);
+    free(c);
+}
+
+static int setup(void **state)
+{
+    struct err e = { "" };
+
+    memset(&standin, 0, sizeof(standin));
+    if (rig_setup(state) < 0)
+        return -1;
+    standin.mailbox = mailbox_create(&rig.loop);
+    return rig_create("slurm", (struct transport *)&standin, "", &e);
+}
+
+static int teardown(void **state)
+{
+    rig_destroy();
+    mailbox_destroy(standin.mailbox);
+    free(standin.line);
+    free(standin.input);
+    return rig_teardown(state);
+}
+
+static void result(int exit_status, const char *out, const char *errout)
+{
+    standin.result = (struct command_result){ .exit_status = exit_status, .out = out, .errout = errout };
+}
+
+static void lost(int rc, const char *out, const char *err)
+{
+    standin.result = (struct command_result){ .rc = rc, .out = out, .err = err };
+}
+
+/* ---- Submitting */
+
+static void a_submission_sends_the_script_on_standard_input(void **state)
+{
+    (void)state;
+    result(0, "@\n4711;alvis\n", "@\n");
+    assert_int_equal(rig_submit(NAME, "#!/bin/bash\nsecret 5ec2e7\n"), 0);
+    assert_string_equal(rig.id, "4711");
+    assert_string_equal(standin.input, "#!/bin/bash\nsecret 5ec2e7\n");
+    assert_non_null(strstr(standin.line, "exec $T sbatch --parsable --job-name=" NAME "'"));
+    assert_null(strstr(standin.line, "5ec2e7"));
+    assert_int_equal(standin.timeout_ms, 60000);
+}
+
+static void a_refusal_is_told_in_the_words_of_sbatch(void **state)
+{
+    (void)state;
+    result(1, "Hello\n@\n", "motd\n@\nsbatch: error: Batch job submission failed: Invalid account\n");
+    assert_int_equal(rig_submit(NAME, "#!"), -ECONNREFUSED);
+    assert_string_equal(rig.err, "Batch job submission failed: Invalid account");
+    assert_string_equal(rig.id, "");
+}
+
+static void a_submission_of_unknown_outcome_is_no_refusal(void **state)
+{
+    (void)state;
+    result(1, "@\n",
+           "@\nsbatch: error: Batch job submission failed: Socket timed out on send/recv operation\n");
+    assert_int_equal(rig_submit(NAME, "#!"), -ETIMEDOUT);
+    lost(-ECONNRESET, "@\n", "the connection to alvis2 broke");
+    assert_int_equal(rig_submit(NAME, "#!"), -ECONNRESET);
+    assert_string_equal(rig.err, "the connection to alvis2 broke");
+    result(1, "@\n", "@\n");
+    assert_int_equal(rig_submit(NAME, "#!"), -EIO);
+    result(1, "", "This account is currently not available.\n");
+    assert_int_equal(rig_submit(NAME, "#!"), -EIO);
+    assert_non_null(strstr(rig.err, "not available"));
+    result(137, "@\n", "@\n");
+    assert_int_equal(rig_submit(NAME, "#!"), -EIO);
+}
+
+static void an_id_that_arrived_counts_even_if_the_link_broke_behind_it(void **state)
+{
+    (void)state;
+    lost(-ECONNRESET, "@\n4711\n", "the connection to alvis2 broke");
+    assert_int_equal(rig_submit(NAME, "#!"), 0);
+    assert_string_equal(rig.id, "4711");
+    lost(-ECONNRESET, "@\n471", "the connection to alvis2 broke");
+    assert_int_equal(rig_submit(NAME, "#!"), -ECONNRESET);
+}
+
+static void an_sbatch_that_lies_is_quoted(void **state)
+{
+    (void)state;
+    result(0, "@\nSubmitted something, trust me\n", "@\n");
+    assert_int_equal(rig_submit(NAME, "#!"), -EPROTO);
+    assert_non_null(strstr(rig.err, "\"Submitted something, trust me\""));
+    result(0, "@\n", "");
+    assert_int_equal(rig_submit(NAME, "#!"), -EPROTO);
+}
+
+static void missing_programs_are_named(void **state)
+{
+    (void)state;
+    result(127, "@\n", "@\nsh: 1: exec: sbatch: not found\n");
+    assert_int_equal(rig_submit(NAME, "#!"), -ENOENT);
+    assert_non_null(strstr(rig.err, "sbatch was not found on this machine"));
+    result(127, "@\n@ now 1 x\n\n@ end 127\n", "@\nsh: 1: squeue: not found\n");
+    assert_int_equal(rig_query(), -ENOENT);
+    assert_non_null(strstr(rig.err, "squeue"));
+    result(127, "@\n", "@\nsh: 1: exec: scancel: not found\n");
+    assert_int_equal(rig_cancel("1"), -EIO);
+    assert_non_null(strstr(rig.err, "scancel"));
+}
+
+static void words_that_a_shell_could_misread_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "a b", "a'b", "a\"b", "a$b", "a;b", "a\nb", "a!b", "a\\b", "a`b", "a*b"
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(rig_submit(bad[i], "#!"), -EINVAL);
+    assert_int_equal(rig_cancel("1;reboot"), -EINVAL);
+    assert_int_equal(rig_cancel(""), -EINVAL);
+    assert_int_equal(standin.runs, 0);
+}
+
+/* ---- Queries and cancels */
+
+#define HEAD "@[JOBID|@|STATE|@||@||@||@||@||@||@|NAME|@|COMMENT]@\n"
+#define ROW(id, state, reason)                                                                               \
+    "@[" id "|@|" state "|@||@|gpu|@|N/A|@|1:00|@|0:00|@|" reason "|@|sfs-0badcafe-m-" id "|@|(null)]@\n"
+
+static void a_query_that_is_whole_counts(void **state)
+{
+    (void)state;
+    result(0, "@\n@ now 100 x\n" HEAD ROW("7", "RUNNING", "None") "\n@ end 0\n", "");
+    assert_int_equal(rig_query(), 0);
+    assert_int_equal(rig.n, 1);
+    assert_string_equal(rig.jobs[0].id, "7");
+    assert_int_equal(standin.timeout_ms, 30000);
+    /* Whatever becomes of the command behind its end. */
+    lost(-ETIMEDOUT, "@\n@ now 100 x\n" HEAD ROW("7", "RUNNING", "None") "\n@ end 0\n", "it took too long");
+    assert_int_equal(rig_query(), 0);
+    assert_int_equal(rig.n, 1);
+}
+
+static void a_query_that_is_not_whole_lists_nothing(void **state)
+{
+    (void)state;
+    result(1, "@\n@ now 100 x\n\n@ end 1\n",
+           "@\nslurm_load_jobs error: Unable to contact slurm controller\n");
+    assert_int_equal(rig_query(), -EIO);
+    assert_string_equal(rig.err, "squeue on this machine: Unable to contact slurm controller");
+    assert_int_equal(rig.n, 0);
+    result(0, "@\n@ now 100 x\n" HEAD ROW("7", "RUNNING", "None"), "");
+    assert_int_equal(rig_query(), -EPROTO);
+    lost(-ETIMEDOUT, "@\n@ now 100 x\n" HEAD ROW("7", "RUNNING", "None"), "it took too long");
+    assert_int_equal(rig_query(), -ETIMEDOUT);
+    assert_string_equal(rig.err, "it took too long");
+    result(0, "", "");
+    assert_int_equal(rig_query(), -EPROTO);
+    result(255, "", "fatal: no home\n");
+    assert_int_equal(rig_query(), -EIO);
+    assert_non_null(strstr(rig.err, "fatal: no home"));
+}
+
+static void positions_are_counted_rarely_and_remembered(void **state)
+{
+    (void)state;
+    result(0, "@\n@ now 100 x\n" HEAD ROW("7", "PENDING", "Priority") "\n@ end 0\n", "");
+    assert_int_equal(rig_query(), 0);
+    assert_null(strstr(standin.line, "grep"));
+    assert_int_equal(rig.jobs[0].queue_position, 0);
+    result(0, "@\n@ now 100 x\n" HEAD ROW("7", "PENDING", "Priority") "\n@ end 0\n@ place 12:7\n", "");
+    assert_int_equal(rig_query(), 0);
+    assert_non_null(strstr(standin.line, "-p gpu --sort=-p -o %i 2>/dev/null | grep -n -x -e 7 |"));
+    assert_int_equal(rig.jobs[0].queue_position, 12);
+    result(0, "@\n@ now 100 x\n" HEAD ROW("7", "PENDING", "Priority") "\n@ end 0\n", "");
+    assert_int_equal(rig_query(), 0);
+    assert_null(strstr(standin.line, "grep"));
+    assert_int_equal(rig.jobs[0].queue_position, 12);
+    result(0, "@\n@ now 100 x\n" HEAD ROW("7", "RUNNING", "None") "\n@ end 0\n", "");
+    assert_int_equal(rig_query(), 0);
+    assert_int_equal(rig.jobs[0].queue_position, 0);
+}
+
+static void cancels_tell_what_scancel_said(void **state)
+{
+    (void)state;
+    result(0, "@\n", "@\n");
+    assert_int_equal(rig_cancel("4711"), 0);
+    assert_non_null(strstr(standin.line, "exec $T scancel 4711'"));
+    result(1, "@\n", "@\nscancel: error: Kill job error on job id 4711: Invalid job id specified\n");
+    assert_int_equal(rig_cancel("4711"), -ENOENT);
+    result(210, "@\n", "@\nscancel: error: Kill job error on job id 4711: Access/permission denied\n");
+    assert_int_equal(rig_cancel("4711"), -EACCES);
+    result(1, "@\n",
+           "@\nscancel: error: Kill job error on job id 4711: Unable to contact slurm controller\n");
+    assert_int_equal(rig_cancel("4711"), -EIO);
+    result(3, "@\n", "@\n");
+    assert_int_equal(rig_cancel("4711"), -EIO);
+}
+
+static void never_cb(void *arg, int rc, const struct job_info *v, size_t n, const char *err)
+{
+    (void)arg, (void)rc, (void)v, (void)n, (void)err;
+    fail_msg("called after the scheduler was destroyed");
+}
+
+static void destroying_drops_what_is_under_way(void **state)
+{
+    (void)state;
+    result(0, "", "");
+    rig.s->ops->query(rig.s, never_cb, NULL);
+    rig_destroy();
+    turn(20);
+    assert_int_equal(standin.cancelled, 1);
+}
+
+/* ---- The command lines, in the login shells that users have */
+
+static const char standin_sbatch[] = "#!/bin/sh\n"
+                                     "echo \"$0: $*\" > seen; env > seen-env; cat > seen-script\n"
+                                     "echo 'sbatch: note' >&2; echo 4711\n";
+static const char standin_squeue[] =
+    "#!/bin/sh\n"
+    "[ -z \"$SQUEUE_STATES$SQUEUE_FORMAT2\" ] || exit 9\n"
+    "for f; do :; done\n" /* the last argument is the format */
+    "case \" $* \" in *\" PD \"*) printf '5\\n7\\n'; exit;; esac\n"
+    "row() { echo \"$f\" | sed "
+    "\"s,%i,$1,;s,%T,$2,;s,%N,,;s,%P,gpu,;s,%S,N/A,;s,%L,1:00,;s,%M,0:00,;s,%r,None,;"
+    "s,%j,$3,;s,%k,$4,\"; }\n"
+    "row JOBID STATE NAME COMMENT; row 6 RUNNING other '(null)'; row 7 PENDING sfs-0badcafe-m-1 'it said "
+    "\"hi\" | 100%'\n";
+static const char standin_scancel[] =
+    "#!/bin/sh\n[ -z \"$SCANCEL_INTERACTIVE\" ] || exit 9\necho \"$*\" > seen\n";
+
+static void check_shell(const char *shell, const char *noise)
+{
+    char path[80];
+
+    snprintf(path, sizeof(path), "%s/bin", rig.dir);
+    mkdir(path, 0700);
+    write_file("bin/sbatch", standin_sbatch, 0700);
+    write_file("bin/squeue", standin_squeue, 0700);
+    write_file("bin/scancel", standin_scancel, 0700);
+    standin.shell = shell;
+    standin.noise = noise;
+
+    if (rig_submit(NAME, "#!/bin/bash\n# it's \"all\" $kept\n") != 0)
+        fail_msg("%s: %s", shell, rig.err);
+    assert_string_equal(rig.id, "4711");
+    char *script = read_all("seen-script"), *env = read_all("seen-env"), *seen = read_all("seen");
+    assert_string_equal(script, "#!/bin/bash\n# it's \"all\" $kept\n");
+    assert_non_null(strstr(seen, " --parsable --job-name=" NAME "\n"));
+    assert_null(strstr(env, "SBATCH_WAIT="));
+    assert_non_null(strstr(env, "SBATCH_ACCOUNT=mine"));
+    free(script);
+    free(env);
+    free(seen);
+
+    if (rig_query() != 0)
+        fail_msg("%s: %s", shell, rig.err);
+    assert_int_equal(rig.n, 1);
+    assert_string_equal(rig.jobs[0].id, "7");
+    assert_string_equal(rig.jobs[0].comment, "it said \"hi\" | 100%");
+    if (rig_query() != 0)
+        fail_msg("%s: %s", shell, rig.err);
+    assert_int_equal(rig.jobs[0].queue_position, 2);
+
+    if (rig_cancel("4711") != 0)
+        fail_msg("%s: %s", shell, rig.err);
+    assert_string_equal(rig_read("seen"), "4711\n");
+}
+
+static void the_command_lines_mean_the_same_to_every_login_shell(void **state)
+{
+    static const char *const shells[] = { "bash", "dash", "zsh", "ksh", "tcsh", "fish", "busybox sh" };
+
+    (void)state;
+    setenv("SBATCH_WAIT", "1", 1);
+    setenv("SBATCH_ACCOUNT", "mine", 1);
+    setenv("SQUEUE_STATES", "FAILED", 1);
+    setenv("SQUEUE_FORMAT2", "jobid", 1);
+    setenv("SCANCEL_INTERACTIVE", "1", 1);
+    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+        char command[128];
+        snprintf(command, sizeof(command), "%s -c true > /dev/null 2>&1 < /dev/null", shells[i]);
+        if (system(command) != 0) {
+            printf("# %s is not here, it is not tried\n", shells[i]);
+            continue;
+        }
+        rig_destroy();
+        struct err e = { "" };
+        assert_int_equal(rig_create("slurm", (struct transport *)&standin, "", &e), 0);
+        check_shell(shells[i], NULL);
+    }
+    unsetenv("SQUEUE_STATES");
+    unsetenv("SQUEUE_FORMAT2");
+}
+
+static void noisy_start_up_files_change_nothing(void **state)
+{
+    (void)state;
+    check_shell(
+        "bash",
+        "echo 'Welcome! 42'; echo 4242; printf 'prompt> '; echo 'stty: not a tty' >&2; printf 'x' >&2");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(a_submission_sends_the_script_on_standard_input),
+        T(a_refusal_is_told_in_the_words_of_sbatch),
+        T(a_submission_of_unknown_outcome_is_no_refusal),
+        T(an_id_that_arrived_counts_even_if_the_link_broke_behind_it),
+        T(an_sbatch_that_lies_is_quoted),
+        T(missing_programs_are_named),
+        T(words_that_a_shell_could_misread_are_refused),
+        T(a_query_that_is_whole_counts),
+        T(a_query_that_is_not_whole_lists_nothing),
+        T(positions_are_counted_rarely_and_remembered),
+        T(cancels_tell_what_scancel_said),
+        T(destroying_drops_what_is_under_way),
+        T(the_command_lines_mean_the_same_to_every_login_shell),
+        T(noisy_start_up_files_change_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
