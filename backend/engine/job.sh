@@ -1,0 +1,473 @@
+# SPDX-License-Identifier: MIT
+#
+# The body of every job, run on the node by bash 4 or later with coreutils alone.  script.c puts before it the #SBATCH
+# lines, the SFS_* variables, sfs_environment() (the model's `env`) and engine() (one of the *.sh files beside this one).
+#
+# Three processes: this shell, which waits for the engine and passes on signals; the engine, in a process group of its
+# own; and a watcher, in another, which publishes the address once the engine's own socket listens there, looks whether
+# the daemon still renews the lease, and ends the engine when it does not or when this shell is gone.  The daemon is told
+# by whole lines appended to the file `state`; engine.h lists them.
+#
+# engine() is called in the engine's process, in the working directory, after the lines of `setup`.  It sees SFS_HOST,
+# SFS_PORT, SFS_KEY_FILE, SFS_MODEL, SFS_BINARY, SFS_SLOTS, the arrays SFS_ARGS and SFS_COMMAND, and ends in `exec`.
+
+set -u
+umask 077
+unset -v CDPATH GLOBIGNORE POSIXLY_CORRECT
+IFS=$' \t\n'
+# Without HOME, bash takes the home from the user database.
+[[ ${HOME:-} == /* ]] || { unset -v HOME; export HOME=~; }
+
+sfs_engine='' # pid and process group of the engine, '' while there is none
+sfs_watcher=''
+sfs_phase=0   # of the watcher, also its exit status: 0 nobody listened yet, 1 published, 2 the lease ran out,
+              # 3 somebody else had the port before the engine, 4 the port was lost after it was published
+sfs_owners=() # processes of the engine that were found to hold its socket
+
+# ---- Telling the daemon.
+
+sfs_log() {
+	printf 'slullamafs: %s\n' "$*" >&2
+}
+
+# One printf is one write, so that a reader never sees half a line for long.
+sfs_state() {
+	printf '%s\n' "$*" >> "$SFS_DIR/state"
+} 2> /dev/null
+
+sfs_error() {
+	sfs_state "error text=${*//[$'\n\r']/ }"
+	sfs_log "$*"
+}
+
+# ---- Helpers of the engines.
+
+# sfs_path PATH: print it with ~/ as the home directory.
+sfs_path() {
+	case $1 in
+	'~/'*) printf '%s\n' "${HOME%/}/${1#'~/'}" ;;
+	*) printf '%s\n' "$1" ;;
+	esac
+}
+
+# Make SFS_BINARY a program that can be run, or end the engine's process with a line that says what to do.
+sfs_need_binary() {
+	local name found
+	name=$(sfs_path "$SFS_BINARY")
+	for found in "$name" "$HOME/bin/$name" "$HOME/.local/bin/$name"; do
+		if found=$(type -P -- "$found"); then
+			SFS_BINARY=$found
+			return 0
+		fi
+		[[ $name != */* ]] || break
+	done
+	sfs_error "$name was not found on $SFS_NODE: install it there, make it known in setup = [...]," \
+		"or give its path as binary = \"...\" in [model.$SFS_SERVICE]"
+	exit 127
+}
+
+# ---- The working directory.
+
+sfs_use_dir() {
+	mkdir -p -- "$1" && [[ -O $1 && ! -L $1 ]] && chmod 700 -- "$1" || return 1
+	# A job that was requeued finds the files of its earlier run: it begins afresh.
+	rm -f -- "$1/key" && printf '%s\n' "$SFS_SECRET" > "$1/key" || return 1
+	: > "$1/state" && : > "$1/stdout" && : > "$1/stderr" || return 1
+	SFS_DIR=$1
+} 2> /dev/null
+
+sfs_enter_dir() {
+	SFS_WORKDIR=$(sfs_path "$SFS_WORKDIR")
+	SFS_SCRATCH=''
+	if ! sfs_use_dir "$SFS_WORKDIR"; then
+		# On the daemon's own machine there is no other way to tell the address: what a failed script says last is shown.
+		if [[ $SFS_LOOPBACK == 1 ]]; then
+			sfs_log "the working directory $SFS_WORKDIR cannot be used: it has to be a directory of yours on a disk with room"
+			exit 73
+		fi
+		# Not shared, full or read-only: the engine can run all the same, and the Comment tells its address.
+		SFS_SCRATCH=$(mktemp -d) && sfs_use_dir "$SFS_SCRATCH" || exit 73
+	fi
+	SFS_KEY_FILE=$SFS_DIR/key
+	exec >> "$SFS_DIR/stdout" 2>> "$SFS_DIR/stderr"
+}
+
+sfs_leave_dir() {
+	rm -f -- "$SFS_KEY_FILE"
+	[[ -z $SFS_SCRATCH ]] || rm -rf -- "$SFS_SCRATCH"
+}
+
+# ---- Address and port.
+
+# Set SFS_HOST: where the login node reaches this node, and no further.
+sfs_choose_address() {
+	local word here=' ' ipv4='^[0-9]+(\.[0-9]+){3}$'
+	SFS_HOST=''
+	if [[ $SFS_LOOPBACK == 1 ]]; then
+		SFS_HOST=127.0.0.1
+		return 0
+	fi
+	for word in $(hostname -I 2> /dev/null); do
+		[[ ! $word =~ $ipv4 ]] || here+="$word "
+	done
+	for word in $(getent ahostsv4 "$SFS_NODE" 2> /dev/null) $here; do
+		[[ $word =~ $ipv4 && $word != 127.* && $word != 0.* ]] || continue
+		[[ $here == ' ' || $here == *" $word "* ]] || continue
+		SFS_HOST=$word
+		return 0
+	done
+	[[ $SFS_EXPOSE == 1 ]] || return 1
+	SFS_HOST=0.0.0.0
+}
+
+# Set sfs_lines to all rows of the kernel's tables that are sockets in LISTEN (0A) on a port ('' = any).
+# Columns (proc(5), /proc/net/tcp): number local-address remote-address state queues timer retransmits uid timeout inode.
+sfs_listening() {
+	local port=$1 file line lines=()
+	sfs_lines=()
+	for file in /proc/net/tcp /proc/net/tcp6; do
+		[[ -r $file ]] || continue
+		# mapfile reads in blocks; `read` would seek back after each line, which makes the kernel start over.
+		mapfile -t lines < "$file"
+		for line in "${lines[@]}"; do
+			# The remote port of such a socket is 0000, so a match is the local one.
+			[[ $line != *:"$port"*' 0A '* ]] || sfs_lines+=("$line")
+		done
+	done
+}
+
+# Below the range from which the kernel takes the ports of clients (32768 and up).
+sfs_choose_port() {
+	local i hex
+	sfs_listening ''
+	for ((i = 0; i < 1000; i++)); do
+		SFS_PORT=$((20000 + RANDOM % 12768))
+		printf -v hex ':%04X ' "$SFS_PORT"
+		[[ "${sfs_lines[*]-}" == *"$hex"* ]] || return 0
+	done
+	return 1
+}
+
+# Set sfs_inodes to the listening sockets that would get a connection to the engine's address and port. Addresses are words
+# of the machine's byte order, which is little-endian on all that Slurm clusters have.
+sfs_listeners() {
+	local line hex where inode a b c d zero=00000000
+	printf -v hex %04X "$SFS_PORT"
+	sfs_listening "$hex "
+	IFS=. read -r a b c d <<< "$SFS_HOST"
+	printf -v where %02X%02X%02X%02X "$d" "$c" "$b" "$a"
+	sfs_inodes=()
+	for line in ${sfs_lines[@]+"${sfs_lines[@]}"}; do
+		read -r _ a _ _ _ _ _ _ _ inode _ <<< "$line"
+		case ${a%:*} in
+		"$where" | "$zero" | "$zero$zero$zero$zero" | "$zero${zero}FFFF0000$where") sfs_inodes+=("$inode") ;;
+		esac
+	done
+}
+
+# ---- Which processes are the engine's.
+
+# Set sfs_members to "pid:start-time" of every process in the engine's group or descended from it.
+sfs_family() {
+	local file stat pid up depth
+	local -A parent=() group=() start=()
+	sfs_members=()
+	for file in /proc/[0-9]*/stat; do
+		{ read -r stat < "$file"; } 2> /dev/null || continue
+		pid=${stat%% *}
+		# The second field, the name, may hold blanks and parentheses; what follows its end is regular.
+		set -- ${stat##*) }
+		(($# >= 20)) || continue
+		parent[$pid]=$2 group[$pid]=$3 start[$pid]=${20}
+	done
+	for pid in "${!parent[@]}"; do
+		up=$pid
+		for ((depth = 0; depth < 100 && up > 1; depth++)); do
+			if [[ $up == "$sfs_engine" || ${group[$up]:-} == "$sfs_engine" ]]; then
+				sfs_members+=("$pid:${start[$pid]}")
+				break
+			fi
+			up=${parent[$up]:-0}
+		done
+	done
+}
+
+# sfs_holds INODE PID...: does one of these processes hold the socket?
+sfs_holds() {
+	local inode=$1 pid paths=()
+	shift
+	for pid; do
+		paths+=("/proc/$pid/fd/"*)
+	done
+	[[ $(readlink "${paths[@]}" 2> /dev/null) == *"socket:[$inode]"* ]]
+}
+
+sfs_is_ours() {
+	local member
+	sfs_holds "$1" "$sfs_engine" ${sfs_owners[@]+"${sfs_owners[@]}"} && return 0
+	# Not by those who are known: look at them all, which costs a walk over /proc.
+	sfs_family
+	for member in ${sfs_members[@]+"${sfs_members[@]}"}; do
+		if sfs_holds "$1" "${member%:*}"; then
+			((${#sfs_owners[@]} < 64)) || sfs_owners=()
+			sfs_owners+=("${member%:*}")
+			return 0
+		fi
+	done
+	return 1
+}
+
+# Set sfs_found: `none` listens on the port, `ours`, or (also) somebody `else`.
+sfs_look() {
+	local inode
+	sfs_listeners
+	sfs_found=none
+	for inode in ${sfs_inodes[@]+"${sfs_inodes[@]}"}; do
+		if ! sfs_is_ours "$inode"; then
+			sfs_found=else
+			return 0
+		fi
+		sfs_found=ours
+	done
+}
+
+# ---- Beginning and end of the engine.
+
+# Runs in the background with a process group of its own; engine() replaces it, so that its pid is the engine's.
+sfs_run_engine() {
+	# Lines of the user's follow: unset variables and failures in them are their own business.
+	set +mu
+	trap - TERM INT HUP
+	cd -- "$SFS_DIR" || exit 73
+	eval "$SFS_SETUP"
+	sfs_environment
+	export SFS_HOST SFS_PORT SFS_KEY_FILE SFS_MODEL
+	export LLAMA_API_KEY=$SFS_SECRET OPENAI_API_KEY=$SFS_SECRET SLULLAMAFS_API_KEY=$SFS_SECRET
+	engine
+	exit 126
+}
+
+sfs_group_alive() {
+	kill -0 -- "-$1"
+} 2> /dev/null
+
+# sfs_end_engine SECONDS: TERM, and KILL to what is left after so long, also to those that have left its group.
+sfs_end_engine() {
+	local i member stat
+	[[ -n $sfs_engine ]] && sfs_group_alive "$sfs_engine" || return 0
+	sfs_family
+	kill -TERM -- "-$sfs_engine"
+	for ((i = 0; i < $1 * 10; i++)); do
+		sfs_group_alive "$sfs_engine" || break
+		sleep 0.1
+	done
+	kill -KILL -- "-$sfs_engine"
+	for member in ${sfs_members[@]+"${sfs_members[@]}"}; do
+		read -r stat < "/proc/${member%:*}/stat" || continue
+		set -- ${stat##*) }
+		# The start time guards against a number that somebody else got in the meantime.
+		[[ ${20:-} != "${member#*:}" ]] || kill -KILL "${member%:*}"
+	done
+} 2> /dev/null
+
+# ---- The watcher.
+
+# The clock since boot, in seconds: unlike $SECONDS it does not jump when somebody sets the time.
+sfs_clock() {
+	read -r sfs_now _ < /proc/uptime
+	sfs_now=${sfs_now%.*}
+}
+
+# A sign of life is any change of the lease's content. The clocks of two machines are never compared.
+sfs_lease_ended() {
+	local content=''
+	[[ $SFS_LEASE != 0 ]] || return 1
+	sfs_clock
+	{ IFS= read -r -d '' content < "$SFS_WORKDIR/lease"; } 2> /dev/null
+	if [[ $content != "$sfs_lease_content" ]]; then
+		sfs_lease_content=$content
+		sfs_lease_since=$sfs_now
+	fi
+	((sfs_now - sfs_lease_since > SFS_LEASE))
+}
+
+# For readers of the queue; the fields after the URL are ours. The controller may be away for a while.
+sfs_comment() {
+	local pause
+	for pause in 2 10 30 60; do
+		timeout --foreground 20 scontrol update "JobId=$SLURM_JOB_ID" "Comment=$1" && return 0
+		sleep "$pause"
+	done
+} < /dev/null > /dev/null 2>&1
+
+sfs_publish() {
+	local address=$SFS_HOST
+	[[ $address != 0.0.0.0 ]] || address=''
+	sfs_state "listening host=$SFS_NODE port=$SFS_PORT${address:+ addr=$address}"
+	sfs_phase=1
+	if [[ $SFS_LOOPBACK != 1 && -n ${SLURM_JOB_ID:-} ]] && type -P scontrol > /dev/null; then
+		sfs_comment "traefik,$SFS_SERVICE,http://$SFS_NODE:$SFS_PORT,sfs${address:+,$address}" &
+	fi
+}
+
+# One look at the port. A finding that ends the engine must hold at two looks in a row: a process of the engine may have
+# been born or have died between the kernel's tables that were read. Without a listener it gets longer.
+sfs_watch_port() {
+	sfs_look
+	case $sfs_found in
+	ours)
+		sfs_odd=0
+		((sfs_phase == 1)) || sfs_publish
+		;;
+	else) ((sfs_odd += 5)) ;;
+	none) ((sfs_phase == 0)) || ((++sfs_odd)) ;;
+	esac
+	((sfs_odd >= 10)) || return 0
+	if ((sfs_phase == 0)); then
+		sfs_log "port $SFS_PORT was taken by somebody else"
+		sfs_phase=3
+	elif [[ $sfs_found == else ]]; then
+		sfs_phase=4
+		sfs_error "somebody else listens on $SFS_HOST:$SFS_PORT, where the engine did: the job ends itself"
+	else
+		sfs_phase=4
+		sfs_error "the engine runs but has closed its port $SFS_PORT: the job ends itself"
+	fi
+	sfs_end_engine 10
+	exit "$sfs_phase"
+}
+
+# Quick while somebody may wait for the engine to listen, slow when it does or takes its time.
+sfs_pause() {
+	local seconds=2
+	if ((sfs_phase == 0)); then
+		seconds=0.1
+		((sfs_looks++ < 100)) || seconds=0.5
+	fi
+	# `wait` lets the trap run at once; the signal goes to our whole group, so that no sleep is left.
+	sleep "$seconds" &
+	wait $!
+}
+
+sfs_watch() {
+	local stat sfs_odd=0 sfs_looks=0
+	set +m
+	trap 'exit "$sfs_phase"' TERM
+	sfs_phase=0
+	while :; do
+		sfs_pause
+		stat=''
+		read -r stat < "/proc/$BASHPID/stat"
+		set -- ${stat##*) }
+		if [[ ${2:-$$} != "$$" ]]; then
+			# The shell that waits for the engine was killed, and nobody else would end it.
+			sfs_end_engine 3
+			sfs_leave_dir
+			exit 0
+		fi
+		if sfs_lease_ended; then
+			sfs_phase=2
+			sfs_state lease
+			sfs_log "no sign of life from slullamafs for $SFS_LEASE s: the job ends itself"
+			sfs_end_engine 10
+			exit 2
+		fi
+		sfs_watch_port
+	done
+}
+
+sfs_end_watcher() {
+	[[ -n $sfs_watcher ]] || return 0
+	kill -TERM -- "-$sfs_watcher"
+	wait "$sfs_watcher"
+	sfs_phase=$?
+	((sfs_phase <= 4)) || sfs_phase=0 # it was ended before it had set its trap
+	sfs_watcher=''
+} 2> /dev/null
+
+# ---- The job.
+
+sfs_finish() {
+	trap '' TERM INT HUP
+	sfs_state "exit status=$1"
+	sfs_leave_dir
+	exit "$2"
+}
+
+# Slurm signals this shell alone when a job is cancelled or reaches its limit, and kills everything some seconds later.
+sfs_signalled() {
+	local status=$1
+	trap '' TERM INT HUP
+	sfs_state "signal number=$(($1 - 128))"
+	if [[ -z $sfs_engine && -n ${!:-} ]]; then
+		sfs_engine=$! # the signal came between its start and the assignment
+	fi
+	sfs_end_watcher
+	sfs_end_engine 3
+	if [[ -n $sfs_engine ]]; then
+		{ wait "$sfs_engine"; } 2> /dev/null
+		status=$?
+	fi
+	sfs_finish "$status" "$1"
+}
+
+# Has the engine ended because of its port? Engines say it in words of their own: seen so far are llama-server's
+# "couldn't bind HTTP server socket" and the C library's "Address already in use".
+sfs_port_taken() {
+	local hex words
+	case $1 in
+	0 | 126 | 127) return 1 ;;
+	esac
+	((sfs_phase != 3)) || return 0
+	((sfs_phase == 0)) || return 1
+	printf -v hex '%04X ' "$SFS_PORT"
+	sfs_listening "$hex"
+	((${#sfs_lines[@]} == 0)) || return 0
+	words=$(tail -c 2048 -- "$SFS_DIR/stderr" | tr -d '\0')
+	[[ $words == *'ddress already in use'* || $words == *"couldn't bind"* ]]
+}
+
+sfs_run() {
+	sfs_engine=''
+	# Job control gives the two background processes groups of their own.
+	set -m
+	sfs_run_engine < /dev/null &
+	sfs_engine=$!
+	sfs_watch < /dev/null > /dev/null &
+	sfs_watcher=$!
+	set +m
+	{ wait "$sfs_engine"; } 2> /dev/null
+	sfs_status=$?
+	sfs_end_watcher
+	sfs_end_engine 3
+}
+
+sfs_main() {
+	local try
+	SFS_NODE=localhost
+	[[ $SFS_LOOPBACK == 1 ]] || SFS_NODE=${SLURMD_NODENAME:-$(hostname)}
+	# Until there is a directory, a signal ends this shell at once, and nothing is left.
+	sfs_enter_dir
+	trap 'sfs_signalled 143' TERM
+	trap 'sfs_signalled 130' INT
+	trap 'sfs_signalled 129' HUP
+	# The number tells the runs of a requeued job apart, also where each begins with the same process id.
+	sfs_state "job node=$SFS_NODE pid=$$ run=$RANDOM$RANDOM"
+	sfs_clock
+	sfs_lease_content='' sfs_lease_since=$sfs_now
+	sfs_lease_ended
+	if ! sfs_choose_address; then
+		sfs_error "$SFS_NODE has no address that the login node could reach; expose = true listens on all of them"
+		sfs_finish 69 69
+	fi
+	for ((try = 1; try <= 5; try++)); do
+		sfs_choose_port
+		sfs_run
+		sfs_port_taken "$sfs_status" || break
+		sfs_log "port $SFS_PORT was in use, the engine is started again on another"
+	done
+	((try <= 5)) || sfs_error "the engine could not get a port on $SFS_NODE in five attempts"
+	sfs_finish "$sfs_status" "$sfs_status"
+}
+
+sfs_main; exit

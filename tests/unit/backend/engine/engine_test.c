@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "backend/engine/engine.h"
+
+static void test_rows(void **state)
+{
+    static const char *const names[] = { "llamacpp", "command", "parrot" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct engine *en = engine_find(names[i]);
+
+        assert_non_null(en);
+        assert_string_equal(en->name, names[i]);
+        assert_non_null(strstr(en->script, "\nengine() {\n"));
+        assert_non_null(strstr(en->script, "exec "));
+        assert_int_equal(en->health_path[0], '/');
+        assert_int_equal(en->proof_path[0], '/');
+        assert_true(en->has_key);
+    }
+}
+
+static void test_unknown(void **state)
+{
+    (void)state;
+    assert_null(engine_find("llama"));
+    assert_null(engine_find(""));
+}
+
+static void test_proof(void **state)
+{
+    struct model_config m = { .job.expose = false };
+
+    (void)state;
+    assert_true(engine_wants_proof(engine_find("command"), &m));
+    assert_true(engine_wants_proof(engine_find("llamacpp"), &m));
+    m.job.expose = true;
+    assert_false(engine_wants_proof(engine_find("command"), &m));
+    assert_true(engine_wants_proof(engine_find("llamacpp"), &m));
+    assert_true(engine_wants_proof(engine_find("parrot"), &m));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        { "every engine has shell lines that end in exec, and paths to look at", test_rows, NULL, NULL,
+          NULL },
+        { "only an exposed program of the user's need not prove itself", test_proof, NULL, NULL, NULL },
+        { "an unknown engine is not found", test_unknown, NULL, NULL, NULL },
+    };
+
+    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
