@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* One cluster: its way in, its scheduler, and when to ask it about all our jobs at once. */
+#include "backend/cluster.h"
+#include "backend/base/alloc.h"
+#include "backend/base/log.h"
+#include "backend/base/timer.h"
+#include "backend/house.h"
+#include "backend/job.h"
+#include "backend/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Milliseconds from one query's answer to the next query. A controller serves a whole site: it is asked
+ * quickly only while a person waits for a change. A scheduler of this machine alone can be asked at any time.
+ */
+#define TICK_WANTED_MS     2000
+#define TICK_RESTLESS_MS   10000
+#define TICK_CALM_MS       60000
+#define TICK_HERE_MS       100
+#define TICK_FAILED_MAX_MS 60000
+
+struct cluster_inner {
+    struct timer *tick;
+    bool asking;    /* a query is in flight */
+    uint64_t asked; /* mono_ms() of the last answer; 0 = never asked */
+    char *stray;    /* id of the last one that was told of in the log */
+    int failures;   /* queries in a row */
+};
+
+static struct cluster_inner *inner(const struct cluster *c)
+{
+    return c->priv;
+}
+
+static const char *const names[] = {
+    [CLUSTER_IDLE] = "idle",
+    [CLUSTER_CONNECTING] = "connecting",
+    [CLUSTER_UP] = "up",
+    [CLUSTER_DOWN] = "down",
+};
+
+const char *cluster_state_name(enum cluster_state s)
+{
+    return names[s];
+}
+
+/* ---- The way in */
+
+static bool is_ours(const struct job *j, const struct cluster *c)
+{
+    return j->cluster == c && job_live(j);
+}
+
+static void transport_cb(void *arg, enum transport_state state)
+{
+    static const enum cluster_state states[] = {
+        [TRANSPORT_IDLE] = CLUSTER_IDLE,
+        [TRANSPORT_CONNECTING] = CLUSTER_CONNECTING,
+        [TRANSPORT_UP] = CLUSTER_UP,
+        [TRANSPORT_DOWN] = CLUSTER_DOWN,
+    };
+    struct cluster *c = arg;
+    const char *reason = transport_reason(c->transport);
+    enum cluster_state from = c->state;
+
+    free(c->reason);
+    c->reason = reason[0] ? xstrdup(reason) : NULL;
+    if (reason[0]) {
+        free(c->last_error);
+        c->last_error = xstrdup(reason);
+    }
+    c->state = states[state];
+    if (from != c->state) {
+        c->since = wall_now();
+        house_event(c->house, "cluster", NULL, NULL, c->cfg->name, names[from], names[c->state], c->reason);
+    }
+    house_changed(c->house);
+    if (c->state != CLUSTER_UP)
+        return;
+    inner(c)->failures = 0; /* they were the way's, which is there again */
+    cluster_look(c);
+    list_for_each(j, &c->house->jobs, struct job, link)
+    {
+        if (is_ours(j, c))
+            model_job_news(j->model, j); /* what waited for the way in can be sent */
+    }
+}
+
+/* ---- The query */
+
+/* The row of a job: by its id where it is known, so that a late duplicate of a submission is told apart. */
+static const struct job_info *row_of(const struct job *j, const struct job_info *v, size_t n)
+{
+    const struct job_info *by_name = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(v[i].name, j->unique_name) != 0)
+            continue;
+        if (j->id && strcmp(v[i].id, j->id) == 0)
+            return &v[i];
+        if (!j->id)
+            by_name = &v[i];
+    }
+    return by_name;
+}
+
+static bool is_over(enum sched_state s)
+{
+    return s == SCHED_ENDED || s == SCHED_FAILED || s == SCHED_LOST || s == SCHED_ENDING;
+}
+
+static void stray_cb(void *arg, int rc, const char *err)
+{
+    (void)arg;
+    if (rc < 0 && rc != -ENOENT)
+        log_warning("a stray job could not be cancelled: %s", err);
+}
+
+/* Jobs with our name that we do not know: a submission that was made twice after all, or the job of a daemon
+ * of the same identity that is no more. */
+static void cancel_strays(struct cluster *c, const struct job_info *v, size_t n)
+{
+    struct cluster_inner *in = inner(c);
+
+    for (size_t i = 0; i < n; i++) {
+        bool known = is_over(v[i].state);
+        /* One that we took for ended and that lives all the same is nobody's too. */
+        list_for_each(j, &c->house->jobs, struct job, link)
+        {
+            if (!is_ours(j, c))
+                continue;
+            /* Without an id its submission is under way: the reply will bring it. */
+            known |= j->id ? strcmp(j->id, v[i].id) == 0 : strcmp(j->unique_name, v[i].name) == 0;
+        }
+        if (known)
+            continue;
+        if (!in->stray || strcmp(in->stray, v[i].id) != 0) {
+            log_info("job %s.%s (%s) is nobody's: cancelled", c->cfg->name, v[i].id, v[i].name);
+            free(in->stray);
+            in->stray = xstrdup(v[i].id);
+        }
+        c->sched->ops->cancel(c->sched, &v[i].id, 1, stray_cb, c);
+    }
+}
+
+static void queried_cb(void *arg, int rc, const struct job_info *v, size_t n, const char *err)
+{
+    struct cluster *c = arg;
+    struct cluster_inner *in = inner(c);
+
+    in->asking = false;
+    in->asked = mono_ms();
+    if (rc < 0) {
+        /* Nothing is known of any job now; least of all that it is gone. */
+        in->failures++;
+        log_warning("cluster %s: %s", c->cfg->name, err);
+        free(c->last_error);
+        c->last_error = xstrdup(err);
+    } else {
+        in->failures = 0;
+        list_for_each(j, &c->house->jobs, struct job, link)
+        {
+            if (!is_ours(j, c))
+                continue;
+            const struct job_info *row = row_of(j, v, n);
+            if (row)
+                job_seen(j, row);
+            else
+                job_unseen(j);
+        }
+        cancel_strays(c, v, n);
+    }
+    house_changed(c->house);
+    cluster_look(c);
+}
+
+static bool somebody_waits(const struct job *j)
+{
+    if (j->state == JOB_ENDING)
+        return j->cluster->house->stopping || job_just_cancelled(j);
+    return j->model && model_is_wanted(j->model);
+}
+
+/* Milliseconds between two queries now; 0 = none is needed. */
+static uint64_t interval(const struct cluster *c)
+{
+    uint64_t ms = 0;
+
+    list_for_each(j, &c->house->jobs, struct job, link)
+    {
+        if (!is_ours(j, c))
+            continue;
+        uint64_t want = !job_restless(j)                  ? TICK_CALM_MS
+                        : somebody_waits(j) || j->missing ? TICK_WANTED_MS
+                                                          : TICK_RESTLESS_MS;
+        if (j->state == JOB_SUBMITTING && !job_restless(j))
+            want = 0; /* the scheduler has not answered yet */
+        if (want && !c->sched->ops->remote_nodes && job_restless(j))
+            want = TICK_HERE_MS;
+        if (want && (ms == 0 || want < ms))
+            ms = want;
+    }
+    for (int i = 0; ms && i < inner(c)->failures && ms < TICK_FAILED_MAX_MS; i++)
+        ms *= 2;
+    return ms > TICK_FAILED_MAX_MS ? TICK_FAILED_MAX_MS : ms;
+}
+
+static void tick_cb(void *arg)
+{
+    struct cluster *c = arg;
+
+    if (inner(c)->asking || interval(c) == 0)
+        return;
+    inner(c)->asking = true;
+    c->queries++;
+    c->sched->ops->query(c->sched, queried_cb, c);
+}
+
+void cluster_look(struct cluster *c)
+{
+    struct cluster_inner *in = inner(c);
+    uint64_t every = interval(c), now = mono_ms();
+
+    if (in->asking)
+        return;
+    if (every == 0) {
+        timer_stop(in->tick);
+        return;
+    }
+    uint64_t due = in->asked ? in->asked + every : now + (every < 500 ? every : 500);
+    timer_start_ms(in->tick, due > now ? due - now : 0);
+}
+
+/* ---- Making and showing */
+
+int cluster_create(struct house *h, const struct cluster_config *cfg, struct cluster **out, struct err *e)
+{
+    struct cluster *c = NEW(struct cluster);
+    struct transport_params tp = {
+        .loop = h->loop, .cluster = cfg, .runtime_dir = h->run_dir, .state_cb = transport_cb, .arg = c
+    };
+
+    c->house = h;
+    c->cfg = cfg;
+    c->since = wall_now();
+    c->prefix = xasprintf("sfs-%.8s-", h->identity);
+    c->priv = NEW(struct cluster_inner);
+    inner(c)->tick = timer_create_on(h->loop, tick_cb, c);
+    int rc = transport_create(&c->transport, &tp, e);
+    if (rc == 0) {
+        struct scheduler_params sp = { .loop = h->loop,
+                                       .cluster = cfg,
+                                       .transport = c->transport,
+                                       .prefix = c->prefix,
+                                       .program = h->program,
+                                       .home_dir = h->state_dir };
+        rc = scheduler_create(&c->sched, &sp, e);
+    }
+    if (rc < 0) {
+        cluster_destroy(c);
+        return rc;
+    }
+    if (transport_state(c->transport) == TRANSPORT_UP) /* this machine: there is no way to go */
+        c->state = CLUSTER_UP;
+    c->files = remote_files_create(h->loop, c->transport);
+    *out = c;
+    return 0;
+}
+
+void cluster_destroy(struct cluster *c)
+{
+    if (!c)
+        return;
+    if (c->sched)
+        c->sched->ops->destroy(c->sched);
+    remote_files_destroy(c->files);
+    transport_destroy(c->transport);
+    timer_destroy(inner(c)->tick);
+    free(inner(c)->stray);
+    free(c->priv);
+    free(c->prefix);
+    free(c->reason);
+    free(c->last_error);
+    free(c);
+}
+
+json_t *cluster_status(const struct cluster *c)
+{
+    return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:s,s:o,s:i,s:o}", "cluster", c->cfg->name, "kind",
+                     c->cfg->kind, "host", json_str(c->cfg->host), "state", names[c->state], "since",
+                     json_time(&c->since), "reason", json_str(c->reason), "transport",
+                     transport_kind(c->transport), "tunnel",
+                     c->cfg->host[0] ? json_string("login") : json_null(), "queries", (int)c->queries,
+                     "last_error", json_str(c->last_error));
+}

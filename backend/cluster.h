@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_CLUSTER_H
+#define BACKEND_CLUSTER_H
+#include <jansson.h>
+#include "backend/scheduler/scheduler.h"
+#include "backend/transport/remote_files.h"
+#include "backend/transport/transport.h"
+/* One cluster of the configuration: its way in, its scheduler, and the one query per tick that covers all
+ * jobs on it. The interval adapts: 2 s while a job is restless and somebody waits for it, 10 s while a job is
+ * restless, 60 s while jobs run, none without jobs. Never more than one query in flight; after a failed one
+ * the next comes later (up to 60 s). */
+
+struct house;
+struct cluster_inner;
+
+enum cluster_state { CLUSTER_IDLE, CLUSTER_CONNECTING, CLUSTER_UP, CLUSTER_DOWN };
+
+struct cluster {
+    struct house *house;
+    const struct cluster_config *cfg;
+    struct transport *transport;
+    struct scheduler *sched;
+    struct remote_files *files;
+    enum cluster_state state;
+    char *reason; /* one sentence, NULL = none */
+    char *last_error;
+    struct timespec since;
+    unsigned queries;
+    char *prefix; /* of the names of our jobs there */
+    struct cluster_inner *priv;
+};
+
+int cluster_create(struct house *h, const struct cluster_config *cfg, struct cluster **out, struct err *e);
+void cluster_destroy(struct cluster *c);         /* jobs of it are destroyed before; NULL is allowed */
+json_t *cluster_status(const struct cluster *c); /* CONTRACT.md section 5; a new reference */
+const char *cluster_state_name(enum cluster_state s);
+
+void cluster_look(struct cluster *c); /* something changed: think about when the next query is due */
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_HOUSE_H
+#define BACKEND_HOUSE_H
+#include <jansson.h>
+#include <stdbool.h>
+#include <uv.h>
+#include "backend/base/growing.h"
+#include "backend/base/mailbox.h"
+#include "backend/config.h"
+/* Everything that one mount owns, and the two doors show. Loop thread. */
+
+struct model;
+struct cluster;
+struct job;
+struct stopping;
+
+struct house {
+    uv_loop_t *loop;
+    struct mailbox *mail;
+    struct config *cfg;        /* owned */
+    struct model **models;     /* cfg's order; n = cfg->n_models */
+    struct cluster **clusters; /* likewise */
+    struct list jobs;          /* live ones and those that ended within the hour, oldest first */
+    struct growing *events;    /* JSON Lines */
+    char identity[33];         /* 32 hex digits, random, kept in state_dir: see identity.h */
+    /* "http://127.0.0.1:11434", set by the gateway; "" while there is none; a borrower copies it. */
+    char *endpoint;
+    char *run_dir;   /* runtime_dir/<identity_folder()>, 0700, made by house_create() */
+    char *state_dir; /* state_dir/<identity_folder()>, 0700, likewise */
+    char *program;   /* our own binary */
+    struct timespec started;
+    bool stopping, stop_jobs; /* we are ending; and the jobs too */
+    struct stopping *stop;    /* house.c's own */
+    /* Who shows the jobs is told in job_destroy(), while j is whole; NULL = nobody does. */
+    void (*job_gone)(void *arg, struct job *j);
+    void *job_gone_arg;
+    int lock_fd;
+    uint64_t next_exchange, next_job;
+    /* Counts every change of any status: a status file made at the same count is the same. */
+    unsigned changes;
+    struct timespec changed; /* when that was last: mtime of the status files */
+};
+
+/* cfg         taken over on success
+ * mountpoint  absolute path; part of the identity
+ * The directories must be ours, 0700 and no link, or are refused with a sentence (-EACCES, -ENOTDIR, -EROFS,
+ * ..). A second daemon of one identity fails with -EBUSY (a lock file in run_dir). */
+int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const char *mountpoint,
+                 struct err *e);
+
+/* After house_stop() called back, or before anything began. NULL is allowed. */
+void house_destroy(struct house *h);
+
+/* End all in order within 8 s: no new questions, ECANCELED to waiting and active ones, jobs cancelled
+ * (on_unmount = "stop") or left; cb when the schedulers have confirmed, or the time is up. A second
+ * call while it ends does nothing: the first one's cb tells. */
+void house_stop(struct house *h, void (*cb)(void *arg), void *arg);
+
+struct model *house_model(struct house *h, const char *name); /* by key or alias, or NULL */
+struct cluster *house_cluster(struct house *h, const char *name);
+struct job *house_job(struct house *h, const char *name); /* by "<cluster>.<id>", or NULL */
+json_t *house_status(const struct house *h);              /* the root's status; a new reference */
+
+/* What changed where: one line into `events` ("event" is "model", "job" or "cluster"; NULL where it does not
+ * apply), one into the log at info, and changes++. */
+void house_event(struct house *h, const char *event, const char *model, const char *job, const char *cluster,
+                 const char *from, const char *to, const char *reason);
+void house_changed(struct house *h);   /* a figure of some status changed, no event */
+void house_job_ended(struct house *h); /* it may be the last one that house_stop() waits for */
+
+/* Helpers for status objects: RFC 3339 or null for a zero time; string or null for NULL and "". New
+ * references. */
+json_t *json_time(const struct timespec *ts);
+json_t *json_str(const char *s);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_JOB_H
+#define BACKEND_JOB_H
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "backend/base/buf.h"
+#include "backend/base/growing.h"
+#include "backend/base/list.h"
+#include "backend/engine/engine.h"
+#include "backend/scheduler/scheduler.h"
+/* One job of one model, from the intent to submit it to one hour after its end. job.c has the state table.
+ * Loop thread. */
+
+struct cluster;
+struct model;
+struct job_inner;
+
+enum job_state {
+    JOB_SUBMITTING, /* sbatch is under way, or its reply was lost and the name is looked for */
+    JOB_PENDING,
+    JOB_RUNNING, /* the scheduler says so; the address is not known */
+    JOB_FOUND,   /* the address is known; not yet healthy and proven */
+    JOB_HEALTHY,
+    JOB_ENDING, /* cancelled by us; the scheduler has not confirmed it */
+    JOB_ENDED,  /* kept for an hour, for its status and logs */
+};
+
+struct job {
+    struct list link; /* house->jobs */
+    struct cluster *cluster;
+    struct model *model; /* NULL once its model is gone */
+    const struct engine *engine;
+    const struct model_config *config;
+    enum job_state state;
+    char *unique_name; /* the scheduler's job name: sfs-<identity>-<model>-<n> */
+    char *id;          /* NULL until submitted */
+    char *name;        /* "<cluster>.<id>"; NULL until submitted */
+    char secret[65];
+    char *script;  /* as submitted, secrets masked */
+    char *workdir; /* on the cluster */
+
+    /* What the last query said. */
+    enum sched_state sched;
+    char *word, *reason, *nodes;
+    time_t expected_start, ends_at;
+    int queue_position;
+    int exit_status; /* -1 = not known */
+    int missing;     /* whole queries in a row that did not list it */
+
+    char host[256], addr[64]; /* "" until FOUND */
+    int port;
+    struct timespec submitted, started, ended, since; /* since: the state */
+    int rc;                                           /* ENDED: 0, or why as a negative errno */
+    char *error; /* its sentence, with the last log lines; NULL = in order */
+
+    struct list active; /* exchanges SENT or STREAMING on it */
+    int n_active;
+    struct http_client *client; /* from FOUND on */
+    struct growing *out, *err;  /* the engine's stdout and stderr so far */
+    bool over;                  /* it is of no use any more, and all that will be known of why is known */
+    struct job_inner *priv;     /* job_private.h: timers, probe, followers */
+};
+
+struct job *job_create(struct cluster *c, struct model *m); /* submits by itself, through the mailbox */
+void job_destroy(struct job *j);
+
+/* In any state: scancel, and scancel again until it is seen to be over. */
+void job_cancel(struct job *j, const char *why);
+
+bool job_live(const struct job *j);           /* not ENDED */
+bool job_has_slot(const struct job *j);       /* HEALTHY and fewer active than slots */
+const char *job_state_name(enum job_state s); /* "submitting" .. the phase in status */
+json_t *job_status(const struct job *j);      /* CONTRACT.md section 5; a new reference */
+const char *job_node(const struct job *j);    /* "" while it has none; borrowed */
+double job_progress(const struct job *j);     /* of its engine's loading, 0 to 1; -1 = not told */
+
+/* Why it waits, or ended, in the scheduler's or engine's words; NULL = nothing; borrowed. */
+const char *job_reason(const struct job *j);
+
+/* Appends "; its last lines: ..." of its log, or nothing. */
+void job_last_words(const struct job *j, struct buf *out);
+
+bool job_is_cancelled(const struct job *j); /* job_cancel() ends it, or has ended it */
+
+/* OVER, and the same again may well run: it was taken away, or was healthy once. */
+bool job_was_lost(const struct job *j);
+bool job_can_be_reached(const struct job *j); /* the way to its login node is there, or was not needed yet */
+
+/* An exchange was lost on it: look at once whether it is still healthy; it gets no new ones until that is
+ * known. */
+void job_suspect(struct job *j, const char *why);
+
+/* Who waits for it changed: its files and the scheduler are looked at as often as that deserves. */
+void job_attend(struct job *j);
+
+/* Why it is about to be cancelled, where that is its own fault; the first cause counts. */
+void job_blame(struct job *j, int rc, const char *why);
+
+/* ---- for cluster.c */
+void job_seen(struct job *j, const struct job_info *info); /* a whole query listed it */
+void job_unseen(struct job *j);         /* a whole query did not; twice in a row means it is gone */
+bool job_restless(const struct job *j); /* it waits for news: queries come fast while somebody waits */
+bool job_just_cancelled(const struct job *j); /* it was told to end some seconds ago: people look whether it did */
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_JOB_PRIVATE_H
+#define BACKEND_JOB_PRIVATE_H
+#include "backend/base/timer.h"
+#include "backend/cluster.h"
+#include "backend/house.h"
+#include "backend/job.h"
+#include "backend/model.h"
+/* What job.c (states), job_submit.c and job_seen.c (its scheduler), job_watch.c (its files on the cluster)
+ * and job_link.c (its engine) share of a job. */
+
+enum job_event {
+    JOB_EV_QUEUED, /* the scheduler has it, and it waits */
+    JOB_EV_RUNS,
+    JOB_EV_ADDRESS, /* host and port are known */
+    JOB_EV_HEALTHY, /* healthy and proven */
+    JOB_EV_SICK,    /* its engine is none of ours, ended, or answers no more; rc and error say it */
+    JOB_EV_REFUSED, /* it never was submitted; likewise */
+    JOB_EV_CANCEL,
+    JOB_EV_OVER,    /* the scheduler says so, or forgot it */
+    JOB_EV_GIVE_UP, /* its end cannot be confirmed */
+    JOB_EVENTS
+};
+
+struct job_transition {
+    enum job_state state;
+    enum job_event event;
+    enum job_state next;
+};
+extern const struct job_transition job_transitions[];
+extern const size_t job_n_transitions;
+
+#define LOG_KEEP (2u << 20) /* bytes of each log; CONTRACT.md 4.7 wants one MiB at least */
+
+struct follow { /* one file on the cluster */
+    uint64_t off;
+    bool asked;
+    bool behind; /* there was more of it than one look takes */
+};
+
+struct job_inner {
+    /* job.c */
+    char *true_script;                   /* with the secrets; wiped when it is submitted */
+    struct timer *retry;                 /* SUBMITTING: another try; ENDING: scancel again; ENDED: the hour */
+    int tries;                           /* of what retry does */
+    uint64_t ending_since;               /* mono_ms() */
+    int calls;                           /* callbacks that the scheduler still owes: until then it is kept */
+    bool sent;                           /* a submission is under way, or was made */
+    bool unsure;                         /* the reply to sbatch was lost: it is looked for by its name */
+    bool cancelling;                     /* a scancel is under way */
+    bool cancelled;                      /* its end is a person's or our doing */
+    bool lost;                           /* taken from it: the same again may well run */
+    bool healthy_once;                   /* likewise: it is no fault of the configuration when it ends */
+    int64_t elapsed_s;                   /* of the last query, -1 = none */
+    char *comment;                       /* likewise, "" = none */
+    char *stale_comment, *stale_address; /* of the run before a requeue; NULL = there was none */
+    /* job_watch.c */
+    struct timer *tick, *lease, *last;
+    uint64_t tick_due; /* mono_ms() of the next look, while tick runs */
+    struct follow out, err, state;
+    unsigned lease_count;
+    bool lease_told;       /* that, in the log: once is enough */
+    char *lease_trouble;   /* why the lease could not be written; NULL = it could */
+    struct buf state_text; /* as it was read last */
+    char *run_line;        /* the `job` line of the run that counts */
+    char *stale_run;       /* that of a run before a requeue */
+    char *complaint;       /* the script's own words of what is wrong */
+    /* job_link.c */
+    struct probe *probe;
+    struct timer *probe_timer;
+    struct list dials;
+    char *loading; /* what the engine says while it loads; NULL = nothing */
+    bool suspect;
+    uint64_t suspect_since; /* mono_ms() */
+    int failures;           /* probes in a row */
+    uint64_t probe_ms;
+};
+
+static inline struct job_inner *inner(const struct job *j)
+{
+    return j->priv;
+}
+
+/* The one function that changes the state. */
+void job_handle(struct job *j, enum job_event ev, const char *reason);
+void job_set_error(struct job *j, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void job_tell(struct job *j); /* its model hears that something changed */
+
+void job_set_id(struct job *j, const char *id); /* once; a further id is left alone */
+void job_over(struct job *j);                   /* all that will be known of its end is known */
+
+/* job_submit.c */
+void job_submit(struct job *j);       /* while SUBMITTING */
+void job_submit_again(struct job *j); /* likewise, where its reply was lost and it left no trace */
+void job_scancel(struct job *j);      /* while ENDING */
+
+/* job_seen.c */
+bool job_has_run(const struct job *j); /* the scheduler lets it run, as far as we know */
+void job_requeued(struct job *j);      /* this run is over, and the job is not */
+void job_replace(char **s, const char *with);
+
+/* job_link.c: an address was published, by the Comment or by `state`; taken if its host is one of the job's
+ * nodes. */
+void job_address(struct job *j, const char *host, int port, const char *addr);
+
+/* job_watch.c */
+void watch_create(struct job *j);
+void watch_start(struct job *j); /* it runs: follow its files, keep its lease */
+void watch_pace(struct job *j);  /* think again about how often */
+void watch_stop(struct job *j);
+void watch_requeued(struct job *j);
+void watch_last(struct job *j); /* one last look, then job_over() */
+void watch_destroy(struct job *j);
+
+/* job_link.c */
+void link_create(struct job *j);
+void link_open(struct job *j);  /* the address is known: begin to probe */
+void link_close(struct job *j); /* no engine any more: what is in flight is lost */
+void link_destroy(struct job *j);
+
+#endif

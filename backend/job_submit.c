@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* What a job asks of its scheduler: to be begun, and to be ended. Both may be lost on the way: a submission
+ * is looked for by its unique name before it is made again, a cancellation is repeated until the job is seen
+ * to be over. */
+#include "backend/base/alloc.h"
+#include "backend/base/log.h"
+#include "backend/job_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CANCEL_MS    3000             /* first repetition of a scancel; doubled up to .. */
+#define CANCEL_TWICE 4                /* .. so often */
+#define GIVE_UP_MS   (30 * 60 * 1000) /* a controller that is away for longer: the job ends by its lease */
+#define MAX_JOBS_MS  2000             /* look again whether one more may be submitted */
+#define RESUBMIT_MAX 2                /* submissions that left no trace are repeated so often */
+
+/* ---- Submitting */
+
+/* Nothing was begun, and another attempt would end alike. All else may or may not have made a job. */
+static bool is_final(const struct job *j, int rc)
+{
+    switch (rc) {
+    case -ECONNREFUSED:
+    case -ENOENT:
+    case -EACCES:
+    case -EINVAL:
+    case -EKEYREJECTED:
+        return true;
+    case -EHOSTUNREACH: /* the scheduler waited for the way in as long as makes sense; one never reached has
+                           run nothing */
+        return transport_logins(j->cluster->transport) == 0;
+    default:
+        return false;
+    }
+}
+
+/* What those who wait get: a scheduler that is missing or may not be used refuses too, and ENOENT would speak
+ * of their model. */
+static int refusal(int rc)
+{
+    return rc == -EHOSTUNREACH || rc == -EKEYREJECTED ? rc : -ECONNREFUSED;
+}
+
+static void submitted_cb(void *arg, int rc, const char *id, const char *err)
+{
+    struct job *j = arg;
+
+    inner(j)->calls--;
+    if (rc == 0) {
+        job_set_id(j, id);
+        inner(j)->unsure = false;
+        j->missing = 0;
+        if (j->state == JOB_ENDING)
+            job_scancel(j);
+        else
+            job_handle(j, JOB_EV_QUEUED, NULL);
+    } else if (is_final(j, rc)) {
+        if (j->state != JOB_ENDING)
+            job_set_error(j, refusal(rc), "%s", err);
+        job_handle(j, j->state == JOB_ENDING ? JOB_EV_OVER : JOB_EV_REFUSED, err);
+    } else {
+        log_warning("%s: the reply to its submission was lost (%s); it is looked for by its name",
+                    j->unique_name, err);
+        inner(j)->unsure = true;
+        j->missing = 0;
+        job_replace(&j->reason, err);
+        cluster_look(j->cluster);
+    }
+}
+
+/* Those that the scheduler has, or is about to have. */
+static int jobs_beside(const struct job *me)
+{
+    int n = 0;
+
+    list_for_each(j, &me->cluster->house->jobs, struct job, link)
+    {
+        if (j != me && j->cluster == me->cluster && job_live(j) && inner(j)->sent)
+            n++;
+    }
+    return n;
+}
+
+static int make_script(struct job *j, struct err *e)
+{
+    struct buf script = { 0 }, shown = { 0 };
+    bool here = !j->cluster->sched->ops->remote_nodes;
+    struct script_params p = {
+        .engine = j->engine,
+        .model = j->config,
+        .job_name = j->unique_name,
+        .workdir = j->workdir,
+        .secret = j->secret,
+        .service = j->config->name,
+        .program = here ? j->cluster->house->program : "",
+        .loopback = here,
+    };
+    int rc = engine_script(&p, &script, e);
+
+    p.masked = true;
+    if (rc < 0 || (rc = engine_script(&p, &shown, e)) < 0) {
+        buf_free(&script);
+        buf_free(&shown);
+        return rc;
+    }
+    inner(j)->true_script = buf_take(&script);
+    j->script = buf_take(&shown);
+    return 0;
+}
+
+void job_submit(struct job *j)
+{
+    struct job_inner *in = inner(j);
+    struct err e = { 0 };
+    int rc = 0;
+
+    if (jobs_beside(j) >= j->cluster->cfg->max_jobs) {
+        job_replace(&j->reason, "max_jobs of its cluster are there already");
+        timer_start_ms(in->retry, MAX_JOBS_MS);
+        return;
+    }
+    job_replace(&j->reason, "");
+    if (!in->true_script && (rc = make_script(j, &e)) < 0) {
+        job_set_error(j, refusal(rc), "%s", e.text);
+        job_handle(j, JOB_EV_REFUSED, e.text);
+        return;
+    }
+    struct job_spec spec = { .name = j->unique_name, .script = in->true_script, .secret = j->secret };
+    in->unsure = false;
+    in->sent = true;
+    in->calls++;
+    j->missing = 0;
+    j->cluster->sched->ops->submit(j->cluster->sched, &spec, submitted_cb, j);
+}
+
+/* Whole queries do not list a submission whose reply was lost: it never arrived. */
+void job_submit_again(struct job *j)
+{
+    if (inner(j)->tries++ < RESUBMIT_MAX) {
+        log_info("%s: no trace of it; it is submitted again", j->unique_name);
+        job_submit(j);
+    } else {
+        job_set_error(j, -ECONNREFUSED, "the job could not be submitted: %s", j->reason);
+        job_handle(j, JOB_EV_REFUSED, j->error);
+    }
+}
+
+/* ---- Ending */
+
+static void cancelled_cb(void *arg, int rc, const char *err)
+{
+    struct job *j = arg;
+
+    inner(j)->calls--;
+    inner(j)->cancelling = false;
+    if (rc == -ENOENT)
+        job_handle(j, JOB_EV_OVER, "gone");
+    else if (rc < 0)
+        log_warning("job %s: it could not be cancelled: %s; it will be tried again", j->name, err);
+    cluster_look(j->cluster);
+}
+
+/* Called again and again while ENDING. Without an id there is nothing to name to the scheduler yet: the reply
+ * to the submission, or the next query, brings it or shows that there is no job. */
+void job_scancel(struct job *j)
+{
+    struct job_inner *in = inner(j);
+    const char *id = j->id;
+
+    if (!in->sent) {
+        job_handle(j, JOB_EV_OVER, "it was not submitted yet");
+        return;
+    }
+    if (mono_ms() - in->ending_since > GIVE_UP_MS) {
+        log_warning("%s: its end could not be confirmed; its lease ends it", j->unique_name);
+        job_handle(j, JOB_EV_GIVE_UP, NULL);
+        return;
+    }
+    timer_start_ms(in->retry, (uint64_t)CANCEL_MS << (in->tries < CANCEL_TWICE ? in->tries : CANCEL_TWICE));
+    in->tries++;
+    if (!id || in->cancelling)
+        return;
+    in->calls++;
+    in->cancelling = true;
+    j->cluster->sched->ops->cancel(j->cluster->sched, &id, 1, cancelled_cb, j);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_MODEL_H
+#define BACKEND_MODEL_H
+#include <jansson.h>
+#include <stdbool.h>
+#include "backend/base/err.h"
+#include "backend/base/list.h"
+#include "backend/config.h"
+/* The life of one model: it sleeps until a question comes, holds questions while a job starts, hands them out
+ * to the job's slots in order, and goes to sleep when nobody asked for idle_timeout. model.c has the state
+ * table. Loop thread. */
+
+struct house;
+struct model;
+struct job;
+struct exchange;
+
+enum model_state { MODEL_ASLEEP, MODEL_QUEUED, MODEL_STARTING, MODEL_READY, MODEL_DRAINING, MODEL_FAILED };
+
+struct model *model_create(struct house *h, const struct model_config *cfg);
+void model_destroy(struct model *m); /* exchanges left are cancelled; NULL is allowed */
+
+const struct model_config *model_config(const struct model *m);
+enum model_state model_state(const struct model *m);
+const char *model_state_name(enum model_state s);
+struct job *model_job(const struct model *m); /* the current job or NULL */
+
+/* Would a further question be refused now? 0, or -EBUSY with the sentence: asked when `ask` is opened. */
+int model_may_ask(const struct model *m, struct err *e);
+
+/* Take a question: wakes the model if need be. A reference of x is taken until it ended. -EBUSY (queue full),
+ * -ECANCELED (we are ending), with the sentence; x is then unchanged. */
+int model_submit(struct model *m, struct exchange *x, struct err *e);
+
+/* As a question would; joins a wake under way; a failed model tries again. */
+void model_wake(struct model *m);
+
+/* Cancels what waits and what is in flight (ECANCELED) and the job. why is shown to those readers. */
+void model_stop(struct model *m, const char *why);
+
+/* Cancel every exchange of one user, or of all with (uid_t)-1. Returns how many. */
+int model_cancel_all(struct model *m, uid_t uid);
+
+/* status as CONTRACT.md section 5 shows it; a new reference. */
+json_t *model_status(const struct model *m);
+void model_counts(const struct model *m, int *waiting, int *active); /* also how the root's status shows it */
+
+/* ---- for exchange.c, job.c and prompt.c */
+void model_requeue(struct model *m, struct exchange *x); /* lost before its first text: first in line again */
+void model_exchange_ended(struct model *m, struct exchange *x);
+struct house *model_house(const struct model *m);
+json_t *model_since(const struct model *m); /* when its state began; a new reference */
+
+/* Something changed of its job; acted upon through the mailbox. m may be NULL. */
+void model_job_news(struct model *m, struct job *j);
+
+/* A question waits or is under way, or a person waits for it to be ready. */
+bool model_is_wanted(const struct model *m);
+
+#endif

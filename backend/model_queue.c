@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* The questions of one model: they wait in line, are handed to the slots of its job in the order in which
+ * they were taken, go back to their place when their engine is lost, and are counted when they end. */
+#include "backend/model_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* ---- Questions in line and under way */
+
+static void dispatch(void *arg, int what)
+{
+    struct model *m = arg;
+
+    (void)what;
+    m->dispatching = false;
+    while (m->state == MODEL_READY && m->n_waiting > 0 && job_has_slot(m->job)) {
+        struct exchange *x = list_first(&m->waiting, struct exchange, link);
+        list_remove(&x->link);
+        m->n_waiting--;
+        m->n_active++;
+        x->job = m->job;
+        x->state = EXCHANGE_SENT;
+        snprintf(x->job_name, sizeof x->job_name, "%s", m->job->name ? m->job->name : "");
+        list_append(&m->job->active, &x->link);
+        m->job->n_active++;
+        x->ops->send(x);
+        house_changed(m->house);
+    }
+}
+
+void model_post_dispatch(struct model *m)
+{
+    if (m->dispatching)
+        return;
+    m->dispatching = true;
+    mailbox_post(m->house->mail, dispatch, m, 0);
+}
+
+/* Idle time runs from the end of the last answer, and never while anything waits or is in flight. */
+void model_mind_idle(struct model *m)
+{
+    bool idle = m->state == MODEL_READY && m->n_waiting == 0 && m->n_active == 0;
+
+    if (!idle) {
+        timer_stop(m->idle);
+        m->idle_since = (struct timespec){ 0 };
+    } else if (m->idle_since.tv_sec == 0) {
+        m->idle_since = wall_now();
+        if (m->cfg->job.idle_timeout_s > 0)
+            timer_start_ms(m->idle, (uint64_t)m->cfg->job.idle_timeout_s * 1000);
+    }
+}
+
+static void unlink_active(struct model *m, struct exchange *x)
+{
+    list_remove(&x->link);
+    x->job->n_active--;
+    x->job = NULL;
+    m->n_active--;
+}
+
+void model_requeue(struct model *m, struct exchange *x)
+{
+    struct list *before = &m->waiting;
+
+    unlink_active(m, x);
+    /* Several may be lost at once, in any order: each goes back to its own place. */
+    list_for_each(w, &m->waiting, struct exchange, link)
+    {
+        if (w->turn > x->turn)
+            break;
+        before = &w->link;
+    }
+    list_insert_after(before, &x->link);
+    m->n_waiting++;
+    house_changed(m->house);
+    model_post_dispatch(m);
+}
+
+static void count(struct model *m, const struct exchange *x)
+{
+    double seconds =
+        (double)(x->ended.tv_sec - x->begun.tv_sec) + (double)(x->ended.tv_nsec - x->begun.tv_nsec) / 1e9;
+
+    if (x->state == EXCHANGE_DONE)
+        m->done++;
+    else
+        m->failed++;
+    m->prompt_tokens += x->prompt_tokens;
+    m->completion_tokens += x->completion_tokens;
+    if (x->state == EXCHANGE_DONE && x->completion_tokens > 1 && x->begun.tv_sec && seconds > 0)
+        m->per_s = (double)x->completion_tokens / seconds;
+}
+
+void model_exchange_ended(struct model *m, struct exchange *x)
+{
+    if (x->job) {
+        unlink_active(m, x);
+    } else {
+        list_remove(&x->link);
+        m->n_waiting--;
+    }
+    x->model = NULL;
+    count(m, x);
+    model_mind_idle(m);
+    house_changed(m->house);
+    model_post_dispatch(m);
+    exchange_unref(x);
+}
+
+static bool asked_after(const struct exchange *x, const struct timespec *t)
+{
+    return x->asked.tv_sec != t->tv_sec ? x->asked.tv_sec > t->tv_sec : x->asked.tv_nsec > t->tv_nsec;
+}
+
+void model_fail_waiting(struct model *m, const struct timespec *until)
+{
+    struct list all;
+
+    list_init(&all);
+    list_for_each(x, &m->waiting, struct exchange, link)
+    {
+        if (until && asked_after(x, until))
+            continue;
+        list_remove(&x->link);
+        list_append(&all, &x->link);
+    }
+    for (struct exchange *x; (x = list_first(&all, struct exchange, link));)
+        exchange_failed(x, m->rc, "%s", m->last_error ? m->last_error : "the model failed");
+}
+
+/* Those of one user, or of all with -1, in a list of their own: the end of one may end others, or bring new
+ * ones. */
+static void take_out(struct list *from, uid_t uid, struct list *out)
+{
+    list_init(out);
+    list_for_each(x, from, struct exchange, link)
+    {
+        if (uid != (uid_t)-1 && x->uid != uid)
+            continue;
+        list_remove(&x->link);
+        list_append(out, &x->link);
+    }
+}
+
+static void cancel_all(struct list *exchanges, uid_t uid, const char *why, int *n)
+{
+    struct list all;
+
+    take_out(exchanges, uid, &all);
+    for (struct exchange *x; (x = list_first(&all, struct exchange, link)); ++*n)
+        exchange_cancel(x, why);
+}
+
+int model_cancel(struct model *m, uid_t uid, const char *why)
+{
+    int n = 0;
+
+    cancel_all(&m->waiting, uid, why, &n);
+    list_for_each(j, &m->house->jobs, struct job, link) if (j->model == m)
+        cancel_all(&j->active, uid, why, &n);
+    return n;
+}
+
+int model_may_ask(const struct model *m, struct err *e)
+{
+    /* Those that a free slot takes at once do not wait; where none may wait, the first ones still wake the
+     * model. */
+    bool at_once = m->state == MODEL_READY || m->cfg->max_queue == 0;
+    int room = m->cfg->max_queue + (at_once && m->cfg->slots > m->n_active ? m->cfg->slots - m->n_active : 0);
+
+    if (m->house->stopping)
+        return err_set(e, -ECANCELED, "the mount is ending");
+    if (m->n_waiting >= room)
+        return err_set(e, -EBUSY, "%s: %d questions wait already (max_queue); try again later", m->cfg->name,
+                       m->n_waiting);
+    return 0;
+}
+
+int model_submit(struct model *m, struct exchange *x, struct err *e)
+{
+    int rc = model_may_ask(m, e);
+
+    if (rc < 0)
+        return rc;
+    exchange_ref(x);
+    x->model = m;
+    x->state = EXCHANGE_WAITING;
+    x->turn = ++m->turns;
+    list_append(&m->waiting, &x->link);
+    m->n_waiting++;
+    model_mind_idle(m);
+    model_handle(m, MODEL_WANTED, NULL);
+    if (m->job)
+        job_attend(m->job);
+    house_changed(m->house);
+    model_post_dispatch(m);
+    return 0;
+}
+
+int model_cancel_all(struct model *m, uid_t uid)
+{
+    return model_cancel(m, uid, m->house->stopping ? "the mount ended" : "cancelled by `cancel all`");
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A model as people see it. */
+#include "backend/base/alloc.h"
+#include "backend/model_private.h"
+
+#include <stdlib.h>
+
+static json_t *live_jobs(const struct model *m)
+{
+    json_t *all = json_array();
+
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (j->model != m || !job_live(j))
+            continue;
+        struct timespec ends = { .tv_sec = j->ends_at };
+        json_array_append_new(
+            all, json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "id", json_str(j->id), "name", json_str(j->name),
+                           "state", json_str(j->word[0] ? j->word : "SUBMITTING"), "node",
+                           json_str(job_node(j)), "port", j->port ? json_integer(j->port) : json_null(),
+                           "ends_at", json_time(&ends), "ready", j->state == JOB_HEALTHY));
+    }
+    return all;
+}
+
+json_t *model_status(const struct model *m)
+{
+    const struct job *j = m->job;
+    struct timespec start = { .tv_sec = j ? j->expected_start : 0 };
+    char *endpoint = m->house->endpoint[0] ? xasprintf("%s/%s", m->house->endpoint, m->cfg->name) : NULL;
+    double progress = j ? job_progress(j) : -1;
+    const char *reason = m->state == MODEL_FAILED ? m->last_error : j ? job_reason(j) : NULL;
+    json_t *s = json_pack(
+        "{s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:s,s:o,s:o,s:I,s:n}", "model", m->cfg->name, "description",
+        json_str(m->cfg->description), "state", model_state_name(m->state), "since", json_time(&m->since),
+        "reason", json_str(reason), "queue_position",
+        j && j->queue_position > 0 ? json_integer(j->queue_position) : json_null(), "expected_start",
+        json_time(&start), "progress", progress >= 0 ? json_real(progress) : json_null(), "engine",
+        m->cfg->engine, "served_model", json_str(m->cfg->model), "cluster", m->cfg->cluster->name, "endpoint",
+        json_str(endpoint), "idle_since", json_time(&m->idle_since), "idle_timeout_s",
+        (json_int_t)m->cfg->job.idle_timeout_s, "pinned_until");
+
+    json_object_set_new(s, "requests",
+                        json_pack("{s:i,s:i,s:I,s:I}", "waiting", m->n_waiting, "active", m->n_active, "done",
+                                  (json_int_t)m->done, "failed", (json_int_t)m->failed));
+    json_object_set_new(s, "tokens",
+                        json_pack("{s:I,s:I,s:o}", "prompt", (json_int_t)m->prompt_tokens, "completion",
+                                  (json_int_t)m->completion_tokens, "per_s",
+                                  m->per_s > 0 ? json_real(m->per_s) : json_null()));
+    json_object_set_new(s, "jobs", live_jobs(m));
+    json_object_set_new(s, "last_error", json_str(m->last_error));
+    free(endpoint);
+    return s;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* The exchange behind `ask`: sends one prompt in OpenAI's chat dialect and gathers the text of the answer. */
+#include "backend/prompt.h"
+#include "backend/base/alloc.h"
+#include "backend/base/timer.h"
+#include "backend/engine/engine.h"
+#include "backend/house.h"
+#include "backend/http/http_client.h"
+#include "backend/job.h"
+#include "backend/model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An answer is kept whole in memory for those who read it. Four times the longest prompt is far beyond what any
+ * engine's context holds; an engine that goes on for ever ends here, and not with the daemon's memory. */
+#define REPLY_MAX ((size_t)64 << 20) /* bytes */
+
+static struct prompt *prompt_of(struct exchange *x)
+{
+    return container_of(x, struct prompt, x);
+}
+
+/* ---- Telling the door, once a turn of the loop however many tokens came in it */
+
+static void deliver(void *arg, int what)
+{
+    struct prompt *p = arg;
+
+    (void)what;
+    p->posted = false;
+    if (p->changed)
+        p->changed(p->arg);
+}
+
+static void post_change(struct prompt *p)
+{
+    if (p->posted)
+        return;
+    p->posted = true;
+    mailbox_post(p->house->mail, deliver, p, 0);
+}
+
+static void prompt_changed(struct exchange *x)
+{
+    post_change(prompt_of(x));
+}
+
+/* ---- The answer */
+
+static void text_cb(void *arg, const char *s, size_t len)
+{
+    struct prompt *p = arg;
+
+    p->too_long |= len > p->reply_max - p->reply.len;
+    if (p->too_long) /* body_cb() ends it: the reader may not be destroyed in here */
+        return;
+    buf_add(&p->reply, s, len);
+    p->grew = wall_now();
+    post_change(p);
+}
+
+static void begun_cb(void *arg)
+{
+    struct prompt *p = arg;
+
+    exchange_begun(&p->x);
+}
+
+static void forget_request(struct prompt *p)
+{
+    p->request = NULL;
+    chat_reader_destroy(p->reader);
+    p->reader = NULL;
+}
+
+static void finish(struct prompt *p)
+{
+    struct exchange *x = &p->x;
+
+    x->completion_tokens = chat_reader_tokens(p->reader, &x->prompt_tokens);
+    snprintf(x->finish_reason, sizeof x->finish_reason, "%s", chat_reader_finish(p->reader));
+    forget_request(p);
+    exchange_done(x);
+}
+
+static void head_cb(void *arg, const struct http_head *h)
+{
+    struct prompt *p = arg;
+
+    exchange_alive(&p->x);
+    chat_reader_head(p->reader, h);
+}
+
+static void body_cb(void *arg, const char *data, size_t len)
+{
+    struct prompt *p = arg;
+    struct err e = { 0 };
+
+    exchange_alive(&p->x);
+    chat_reader_body(p->reader, data, len);
+    if (p->too_long) {
+        http_request_cancel(p->request);
+        forget_request(p);
+        exchange_failed(&p->x, -EFBIG, "the answer was longer than %zu bytes and was ended there",
+                        p->reply_max);
+        return;
+    }
+    /* What is no answer, an endless line say, need not be read to its end. An error status is, for its
+     * message. */
+    if (chat_reader_result(p->reader, &e) != -EPROTO)
+        return;
+    http_request_cancel(p->request);
+    forget_request(p);
+    exchange_failed(&p->x, -EIO, "%s", e.text);
+}
+
+static void end_cb(void *arg, int rc, bool got_byte, const char *err)
+{
+    struct prompt *p = arg;
+    struct err e = { 0 };
+    int result = chat_reader_result(p->reader, &e);
+
+    (void)got_byte;
+    p->request = NULL;
+    if (result == 0) {
+        finish(p);
+        return;
+    }
+    forget_request(p);
+    if (result != -ECONNRESET)
+        exchange_failed(&p->x, -EIO, "%s", e.text);
+    else if (rc == -EPROTO)
+        exchange_failed(&p->x, -EIO, "the engine's answer is not HTTP: %s", err);
+    else
+        exchange_lost(&p->x, rc < 0 ? err : e.text);
+}
+
+/* ---- The question */
+
+static void prompt_send(struct exchange *x)
+{
+    static const struct chat_events events = { .text = text_cb, .begun = begun_cb };
+    static const struct http_handler handler = { .head = head_cb, .body = body_cb, .end = end_cb };
+    struct prompt *p = prompt_of(x);
+    struct job *j = x->job;
+    struct buf head = { 0 }, body = { 0 };
+    char host[300];
+
+    snprintf(host, sizeof host, "%s:%d", j->host, j->port);
+    chat_request(&head, &body, host, "", j->engine->has_key ? j->secret : "", buf_str(&p->text), p->text.len);
+    p->reader = chat_reader_create(&events, p);
+    p->request = http_client_send(j->client, head.data, head.len, body.data, body.len, &handler, p);
+    buf_free(&head);
+    buf_free(&body);
+    exchange_alive(x);
+}
+
+static void prompt_drop(struct exchange *x)
+{
+    struct prompt *p = prompt_of(x);
+
+    if (p->request)
+        http_request_cancel(p->request);
+    forget_request(p);
+}
+
+static void prompt_destroy(struct exchange *x)
+{
+    struct prompt *p = prompt_of(x);
+
+    mailbox_forget(p->house->mail, p);
+    chat_reader_destroy(p->reader);
+    buf_free(&p->text);
+    buf_free(&p->reply);
+    free(p);
+}
+
+static const struct exchange_ops prompt_ops = {
+    .kind = "prompt",
+    .send = prompt_send,
+    .drop = prompt_drop,
+    .changed = prompt_changed,
+    .destroy = prompt_destroy,
+};
+
+struct prompt *prompt_create(struct house *h, uid_t uid, struct buf *text)
+{
+    struct prompt *p = NEW(struct prompt);
+
+    exchange_init(&p->x, &prompt_ops, uid);
+    p->x.id = ++h->next_exchange;
+    p->house = h;
+    p->reply_max = REPLY_MAX;
+    p->text = *text;
+    *text = (struct buf){ 0 };
+    p->grew = p->x.asked;
+    return p;
+}
+
+struct prompt *prompt_ended(struct house *h, uid_t uid, struct buf *text, int rc, const char *why)
+{
+    struct prompt *p = prompt_create(h, uid, text);
+
+    p->x.state = rc == 0 ? EXCHANGE_DONE : rc == -ECANCELED ? EXCHANGE_CANCELLED : EXCHANGE_FAILED;
+    p->x.rc = rc;
+    p->x.error = xstrdup(why);
+    p->x.ended = p->x.asked;
+    return p;
+}
