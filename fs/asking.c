@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* The askings of each model: which one a caller is bound to, how a draft becomes a prompt, and how long an
+ * answer is kept. They hang below the model's subject, in the order of their first write. */
+#include "fs/asking.h"
+#include "backend/base/alloc.h"
+#include "backend/base/timer.h"
+#include "backend/base/utf8.h"
+#include "fs/binding.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Answers are kept for as long as somebody may read them, and within this: each user's script finds its own
+ * last ones, and a model that is asked all day does not eat the laptop. Those that still wait, and those held
+ * open, do not go. */
+#define KEEP_COUNT 1000           /* askings of one model */
+#define KEEP_BYTES (256ull << 20) /* their texts and answers */
+
+static struct subject *model_subject(const struct asking *a)
+{
+    return subject_of(a->tree, SUBJECT_MODEL, a->model);
+}
+
+static struct list *askings_of(struct tree *t, struct model *m)
+{
+    struct list *l = &subject_of(t, SUBJECT_MODEL, m)->askings;
+
+    if (!l->next)
+        list_init(l);
+    return l;
+}
+
+static bool ended(const struct asking *a)
+{
+    return a->prompt && exchange_ended(&a->prompt->x);
+}
+
+/* Its texts have grown. The sum is kept, because a walk over all askings at each new one is what a busy
+ * model's users would wait for. */
+static void weigh(struct asking *a)
+{
+    size_t now = a->prompt->text.cap + a->prompt->reply.cap;
+
+    if (!list_linked(&a->link))
+        return;
+    model_subject(a)->askings_bytes += now - a->weighs;
+    a->weighs = now;
+}
+
+static void enlist(struct asking *a)
+{
+    list_append(askings_of(a->tree, a->model), &a->link);
+    model_subject(a)->n_askings++;
+}
+
+static void unlist(struct asking *a)
+{
+    struct subject *s = model_subject(a);
+
+    if (!list_linked(&a->link))
+        return;
+    s->n_askings--;
+    s->askings_bytes -= a->weighs;
+    list_remove(&a->link);
+}
+
+static void free_asking(struct asking *a)
+{
+    unlist(a);
+    if (a->prompt) {
+        a->prompt->changed = NULL;
+        exchange_unref(&a->prompt->x);
+    }
+    subject_retire(a->tree, a->subject);
+    buf_free(&a->draft);
+    free(a->asker);
+    free(a);
+}
+
+static void let_old_ones_go(const struct subject *model)
+{
+    list_for_each(a, &model->askings, struct asking, link)
+    {
+        if (model->n_askings <= KEEP_COUNT && model->askings_bytes <= KEEP_BYTES)
+            return;
+        if (ended(a) && !a->opens)
+            free_asking(a);
+    }
+}
+
+struct asking *asking_begin(struct tree *t, struct model *m, const struct caller *c,
+                            const struct ancestry *who)
+{
+    struct asking *a = NEW(struct asking);
+    size_t used = offsetof(struct ancestry, chain) + who->n * sizeof who->chain[0];
+
+    a->tree = t;
+    a->model = m;
+    a->uid = c->uid;
+    a->asker = xcalloc(1, used); /* as long as the chain is: most are far shorter than the longest */
+    memcpy(a->asker, who, used);
+    a->created = wall_now();
+    a->subject = subject_create(t, SUBJECT_ASKING, a);
+    waitq_init(&a->waiters, t);
+    enlist(a);
+    let_old_ones_go(model_subject(a));
+    return a;
+}
+
+static void prompt_changed_cb(void *arg)
+{
+    struct asking *a = arg;
+
+    weigh(a);
+    waitq_wake(&a->waiters);
+}
+
+static void begin_prompt(struct asking *a, struct prompt *p)
+{
+    p->changed = prompt_changed_cb;
+    p->arg = a;
+    a->prompt = p;
+    a->writer = NULL;
+    weigh(a);
+}
+
+void asking_end(struct asking *a, int rc, const char *why)
+{
+    if (a->prompt)
+        return;
+    begin_prompt(a, prompt_ended(tree_house(a->tree), a->uid, &a->draft, rc, why));
+    waitq_wake(&a->waiters);
+}
+
+static int end_with(struct asking *a, int rc, struct err *e)
+{
+    asking_end(a, rc, e->text);
+    return rc;
+}
+
+static int refuse_bytes(struct asking *a, size_t good, struct err *e)
+{
+    err_set(e, 0, "the prompt is not UTF-8: byte %zu cannot be read; convert it, for example with iconv",
+            good + 1);
+    return end_with(a, -EINVAL, e);
+}
+
+static bool blank(const struct buf *b)
+{
+    return b->len == strspn(buf_str(b), " \t\r\n\v\f");
+}
+
+int asking_submit(struct asking *a, struct err *e)
+{
+    struct buf *draft = &a->draft;
+
+    if (a->prompt)
+        return a->prompt->x.rc;
+    if (blank(draft)) {
+        err_set(e, 0, "the prompt was empty: nothing was asked, and the answer is empty");
+        return end_with(a, 0, e);
+    }
+    if (draft->data[draft->len - 1] == '\n')
+        draft->data[--draft->len] = '\0';
+    size_t good = utf8_valid_len(draft->data, draft->len);
+    if (good < draft->len)
+        return refuse_bytes(a, good, e);
+
+    struct prompt *p = prompt_create(tree_house(a->tree), a->uid, draft);
+    int rc = model_submit(a->model, &p->x, e);
+    if (rc < 0) {
+        a->draft = p->text;
+        p->text = (struct buf){ 0 };
+        exchange_unref(&p->x);
+        return end_with(a, rc, e);
+    }
+    begin_prompt(a, p);
+    waitq_wake(&a->waiters);
+    return 0;
+}
+
+void asking_drop(struct asking *a)
+{
+    /* Whoever waits for this draft must not wait for ever; whoever opens `reply` next is not bound to it. */
+    if (a->opens) {
+        asking_end(a, 0, "what was written to `ask` was taken back before it was sent");
+        unlist(a);
+        return;
+    }
+    free_asking(a);
+}
+
+void asking_open(struct asking *a)
+{
+    a->opens++;
+}
+
+void asking_close(struct asking *a)
+{
+    if (--a->opens == 0 && !list_linked(&a->link))
+        free_asking(a);
+}
+
+bool asking_readable(const struct asking *a, uint64_t off)
+{
+    return ended(a) || (a->prompt && a->prompt->reply.len > off);
+}
+
+int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct answer *out)
+{
+    const struct buf *reply = a->prompt ? &a->prompt->reply : &a->draft;
+
+    if (!asking_readable(a, off)) {
+        if (flags & O_NONBLOCK)
+            return -EAGAIN;
+        out->parked_on = &a->waiters;
+        return 0;
+    }
+    if (off >= reply->len)
+        return a->prompt->x.rc;
+    out->data = reply->data + off;
+    out->len = reply->len - off < size ? reply->len - off : size;
+    return 0;
+}
+
+struct asking *asking_bound(struct tree *t, struct model *m, const struct caller *c, struct ancestry *who)
+{
+    struct ancestry own;
+    struct asking *best = NULL;
+    size_t best_depth = 0; /* unrelated */
+
+    if (!who)
+        who = &own;
+    ancestry_read(c->pid, who);
+    struct list *askings = askings_of(t, m);
+    /* From the latest on: of those equally near it is the one that counts, and none is nearer than the reader
+     * itself. */
+    for (struct list *at = askings->prev; at != askings && best_depth < who->n; at = at->prev) {
+        struct asking *a = container_of(at, struct asking, link);
+        size_t depth = a->uid == c->uid ? binding_depth(a->asker, who) : 0;
+        if (depth > best_depth) {
+            best = a;
+            best_depth = depth;
+        }
+    }
+    return best;
+}
+
+int asking_cancel(struct tree *t, struct model *m, const struct caller *c, struct err *e)
+{
+    static const char why[] = "cancelled through `ctl`";
+    struct asking *a = asking_bound(t, m, c, NULL);
+
+    if (!a || ended(a))
+        return err_set(e, -ENOENT,
+                       "nothing that you asked is under way here; "
+                       "`cancel all` ends all that your user has asked");
+    if (a->prompt)
+        exchange_cancel(&a->prompt->x, why);
+    else
+        asking_end(a, -ECANCELED, why);
+    return 0;
+}
+
+void askings_destroy(struct tree *t)
+{
+    struct house *h = tree_house(t);
+
+    for (size_t i = 0; i < h->cfg->n_models; i++) {
+        struct list *askings = askings_of(t, h->models[i]);
+        list_for_each(a, askings, struct asking, link) free_asking(a);
+    }
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FS_ASKING_H
+#define FS_ASKING_H
+#include "backend/model.h"
+#include "backend/prompt.h"
+#include "fs/node.h"
+/* One turn at `ask`: from its first written byte (a draft) through the prompt to the answer that its asker
+ * reads. Each has an inode of its own behind the names `reply` and `error` (FACTS A.7: the page cache
+ * belongs to the inode). */
+
+struct asking {
+    struct list link; /* in the model's askings, oldest first by first write */
+    struct tree *tree;
+    struct model *model;
+    struct subject *subject; /* its own */
+    uid_t uid;
+    struct ancestry *asker; /* taken when `ask` was opened; n = 0 binds nobody but its own descriptor */
+    struct prompt *prompt;  /* NULL while it is a draft */
+    struct buf draft;
+    struct open_file *writer; /* whose draft it is; NULL once it is none */
+    int opens;                /* open files that read it; it is kept while there are any */
+    struct waitq waiters;     /* readers of its answer */
+    struct timespec created;
+    size_t weighs; /* bytes of its texts, as counted in the model subject's askings_bytes */
+};
+
+/* Begin a draft (at its first write). who is copied. */
+struct asking *asking_begin(struct tree *t, struct model *m, const struct caller *c,
+                            const struct ancestry *who);
+
+/* The draft becomes an exchange that ended at once: rc 0 is an empty answer. Its readers are told. */
+void asking_end(struct asking *a, int rc, const char *why);
+
+/* The draft becomes a prompt and is given to the model. 0, or what asking_end() then was called with. */
+int asking_submit(struct asking *a, struct err *e);
+
+/* A draft that came to nothing (truncated, never written). Readers that wait for it get end-of-file. */
+void asking_drop(struct asking *a);
+
+void asking_open(struct asking *a);
+void asking_close(struct asking *a); /* may free it */
+
+/* Bytes of the answer from off on, as a read of `reply` answers: data; end-of-file; the errno it failed
+ * with; or parked (EAGAIN with O_NONBLOCK in flags). */
+int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct answer *out);
+bool asking_readable(const struct asking *a, uint64_t off); /* a read at off would not wait */
+
+/* The asking that `reply` means for a caller, or NULL: see binding.h. *who (NULL allowed) is the caller's
+ * chain. */
+struct asking *asking_bound(struct tree *t, struct model *m, const struct caller *c, struct ancestry *who);
+
+/* `cancel` of ctl: ends the exchange that the caller is bound to; -ENOENT with a sentence where there is
+ * none. */
+int asking_cancel(struct tree *t, struct model *m, const struct caller *c, struct err *e);
+
+/* All are dropped, at the end: no open file is left. */
+void askings_destroy(struct tree *t);
+
+/* files/ask.c: submit what is written so far, because its reader waits for it. */
+int ask_submit(struct open_file *f);
+/* files/ask.c: does this caller hold an `ask` of the model open that nothing was written to yet? */
+bool ask_held_clean(struct tree *t, struct model *m, const struct caller *c, const struct ancestry *who);
+
+extern const struct file_ops file_ask, file_reply, file_error;
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* The file `ask`: each open file has a draft of its own, which is submitted at the last close, at fsync(2),
+ * or by the first read on the same descriptor (CONTRACT.md 3, FACTS.md A.3). FLUSH never submits: shells and
+ * child processes cause it early. What is wrong with a prompt is said by the open or the write wherever it is
+ * known by then, because echo in bash and dash looks at nothing else. */
+#include "backend/base/alloc.h"
+#include "backend/base/utf8.h"
+#include "fs/asking.h"
+#include "fs/binding.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ask_file {
+    struct list link; /* in the model subject's writers, where it may be written */
+    struct open_file *file;
+    struct ancestry who;   /* taken at open */
+    struct asking *draft;  /* written, not yet submitted; NULL else */
+    struct asking *answer; /* what a read on this descriptor gives: its last turn; counted in its opens */
+    bool written;          /* ever */
+    int refused;    /* negative errno: the rest of this draft is refused likewise, until it is truncated */
+    uint64_t base;  /* file offset of the draft's first byte */
+    size_t checked; /* bytes of the draft known to be UTF-8 */
+    uint64_t pos;   /* of reads in the answer */
+};
+
+static struct model *model_of(const struct open_file *f)
+{
+    return f->node.subject->ptr;
+}
+
+static bool writable(const struct open_file *f)
+{
+    return (f->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* The draft ends here, refused: its readers get rc, and so does each further write. */
+static int refuse(struct ask_file *a, int rc, const char *why)
+{
+    if (!a->draft)
+        a->draft = asking_begin(a->file->tree, model_of(a->file), &a->file->caller, &a->who);
+    asking_end(a->draft, rc, why);
+    a->draft = NULL;
+    a->refused = rc;
+    return rc;
+}
+
+/* Who opens `ask` to read it, an editor say, is shown what was asked last. */
+static void show_last_prompt(struct open_file *f)
+{
+    struct asking *last = asking_bound(f->tree, model_of(f), &f->caller, NULL);
+    const struct buf *text = !last ? NULL : last->prompt ? &last->prompt->text : &last->draft;
+
+    if (text && text->len) {
+        buf_add(&f->text, text->data, text->len);
+        buf_adds(&f->text, "\n");
+    }
+}
+
+static int ask_open(struct open_file *f)
+{
+    struct list *writers = &f->node.subject->writers;
+    struct err e = { 0 };
+
+    if (!model_of(f))
+        return -ESTALE;
+    if (!writable(f)) {
+        show_last_prompt(f);
+        return 0;
+    }
+    struct ask_file *a = NEW(struct ask_file);
+    a->file = f;
+    int rc = ancestry_read(f->caller.pid, &a->who);
+    if (rc < 0) { /* a prompt whose asker is not known is answered to nobody */
+        free(a);
+        return rc;
+    }
+    rc = model_may_ask(model_of(f), &e);
+    if (rc < 0) {
+        refuse(a, rc, e.text);
+        free(a);
+        return rc;
+    }
+    if (!writers->next)
+        list_init(writers);
+    list_append(writers, &a->link);
+    f->stream = (f->flags & O_ACCMODE) == O_RDWR;
+    f->priv = a;
+    return 0;
+}
+
+/* Could the bytes that are left at the end of a write be the beginning of a character whose rest comes with
+ * the next one? */
+static bool may_continue(const char *s, size_t n)
+{
+    unsigned char lead = (unsigned char)s[0];
+    size_t need = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    char whole[4] = { 0 };
+
+    if (lead < 0xC2 || lead > 0xF4 || n >= need)
+        return false;
+    if (n == 1)
+        return true;
+    memset(whole, 0x80, sizeof whole); /* only the second byte has a range of its own: RFC 3629, section 4 */
+    memcpy(whole, s, n);
+    return utf8_valid_len(whole, need) == need;
+}
+
+/* Looks only at what came behind the bytes that are known to be good. */
+static bool is_utf8(struct ask_file *a)
+{
+    const struct buf *d = &a->draft->draft;
+
+    a->checked += utf8_valid_len(d->data + a->checked, d->len - a->checked);
+    return a->checked == d->len;
+}
+
+static bool is_utf8_so_far(struct ask_file *a)
+{
+    const struct buf *d = &a->draft->draft;
+
+    return is_utf8(a) || may_continue(d->data + a->checked, d->len - a->checked);
+}
+
+/* Where in the draft the bytes belong: behind its end for O_APPEND and for streams, which have no offsets;
+ * else at their offset, counted from the first write's. Returns false for a place before the beginning. */
+static bool place(struct ask_file *a, uint64_t off, size_t *at)
+{
+    if ((a->file->flags & O_APPEND) || a->file->stream) {
+        *at = a->draft ? a->draft->draft.len : 0;
+        return true;
+    }
+    if (!a->draft)
+        a->base = off;
+    if (off < a->base)
+        return false;
+    *at = (size_t)(off - a->base);
+    return true;
+}
+
+static int refuse_length(struct ask_file *a, long long max)
+{
+    struct err e;
+
+    err_set(&e, 0, "the prompt is longer than max_prompt (%lld bytes); raise it in [mount]", max);
+    return refuse(a, -EFBIG, e.text);
+}
+
+static int check_write(struct ask_file *a, size_t at, const char *data, size_t len)
+{
+    struct house *h = tree_house(a->file->tree);
+    size_t have = a->draft ? a->draft->draft.len : 0;
+
+    if (at > (uint64_t)h->cfg->max_prompt || len > (uint64_t)h->cfg->max_prompt - at)
+        return refuse_length(a, h->cfg->max_prompt);
+    if (at > have || memchr(data, '\0', len))
+        return refuse(a, -EINVAL, "the prompt has a NUL byte or a hole in it; a prompt is UTF-8 text");
+    return 0;
+}
+
+static int ask_write(struct open_file *f, uint64_t off, const char *data, size_t len)
+{
+    struct ask_file *a = f->priv;
+    size_t at;
+
+    if (!model_of(f))
+        return -ESTALE;
+    if (a->refused)
+        return a->refused;
+    if (len == 0)
+        return 0;
+    if (!place(a, off, &at))
+        return refuse(a, -EINVAL, "a part of the prompt was written before its beginning");
+    int rc = check_write(a, at, data, len);
+    if (rc < 0)
+        return rc;
+    if (!a->draft) {
+        a->draft = asking_begin(f->tree, model_of(f), &f->caller, &a->who);
+        a->draft->writer = f;
+        a->written = true;
+        a->checked = 0;
+    }
+    struct buf *d = &a->draft->draft;
+    size_t over = d->len - at < len ? d->len - at : len; /* bytes that are written over */
+    memcpy(d->data ? d->data + at : (char *)"", data, d->data ? over : 0);
+    buf_add(d, data + over, len - over);
+    if (at < a->checked)
+        a->checked = 0;
+    /* Bytes that were written over may be mended by a later write; those at the end of a stream will not. */
+    if (over == 0 && !is_utf8_so_far(a))
+        return refuse(a, -EINVAL, "the prompt is not UTF-8; convert it, for example with iconv");
+    return 0;
+}
+
+int ask_submit(struct open_file *f)
+{
+    struct ask_file *a = f->priv;
+    struct asking *draft = a ? a->draft : NULL;
+    struct err e = { 0 };
+
+    if (!draft)
+        return 0;
+    a->draft = NULL;
+    if (a->answer)
+        asking_close(a->answer);
+    a->answer = draft;
+    asking_open(draft);
+    a->pos = 0;
+    return asking_submit(draft, &e);
+}
+
+static int ask_read(struct open_file *f, uint64_t off, size_t size, struct answer *out)
+{
+    struct ask_file *a = f->priv;
+
+    if (!writable(f)) {
+        if (off < f->text.len) {
+            out->data = f->text.data + off;
+            out->len = f->text.len - off < size ? f->text.len - off : size;
+        }
+        return 0;
+    }
+    ask_submit(f); /* a refusal is what the read then gives */
+    if (a->refused)
+        return a->refused;
+    if (!a->answer)
+        return 0;
+    int rc = asking_read(a->answer, a->pos, size, f->flags, out);
+    a->pos += out->len;
+    return rc;
+}
+
+static int ask_truncate(struct open_file *f, uint64_t size)
+{
+    struct ask_file *a = f->priv;
+
+    if (size == 0) {
+        if (a->draft)
+            asking_drop(a->draft);
+        a->draft = NULL;
+        a->refused = 0;
+        return 0;
+    }
+    if (!a->draft || size > a->draft->draft.len)
+        return a->refused ? a->refused : -EINVAL;
+    a->draft->draft.len = (size_t)size;
+    a->draft->draft.data[size] = '\0';
+    a->checked = 0;
+    return 0;
+}
+
+static int ask_truncate_node(struct tree *t, const struct node *n, uint64_t size, const struct caller *c)
+{
+    (void)t, (void)n, (void)c;
+    return size == 0 ? 0 : -EINVAL; /* there is no draft without an open file */
+}
+
+static int ask_flush(struct open_file *f)
+{
+    struct ask_file *a = f->priv;
+
+    if (!a || a->refused)
+        return a ? a->refused : 0;
+    /* A character that is still cut here will be refused at RELEASE, whose result nobody sees. */
+    return a->draft && !a->draft->prompt && !is_utf8(a) ? -EINVAL : 0;
+}
+
+static void ask_release(struct open_file *f)
+{
+    struct ask_file *a = f->priv;
+
+    if (!a)
+        return;
+    ask_submit(f);
+    if (a->answer)
+        asking_close(a->answer);
+    list_remove(&a->link);
+    free(a);
+}
+
+static short ask_poll(struct open_file *f, struct waitq **q)
+{
+    struct ask_file *a = f->priv;
+
+    if (!a || !a->answer)
+        return POLLIN | POLLOUT;
+    *q = &a->answer->waiters;
+    return (short)(POLLOUT | (asking_readable(a->answer, a->pos) ? POLLIN : 0));
+}
+
+/* Which descriptor a process holds cannot be told from outside, only that it holds one for writing: so a clean one counts where
+ * its opener is the reader itself, or an ancestor that it may have it from. */
+bool ask_held_clean(struct tree *t, struct model *m, const struct caller *c, const struct ancestry *who)
+{
+    struct subject *s = subject_of(t, SUBJECT_MODEL, m);
+    struct node ask = { 0 };
+
+    if (list_empty(&s->writers))
+        return false;
+    list_for_each(a, &s->writers, struct ask_file, link)
+    {
+        if (a->written || a->refused || a->file->caller.uid != c->uid || !a->who.n ||
+            !ancestry_has(who, &a->who.chain[0]))
+            continue;
+        if (a->who.chain[0].pid == who->chain[0].pid)
+            return true;
+        ask = a->file->node;
+    }
+    return ask.row && process_holds_for_writing(c->pid, node_ino(&ask), tree_mount_id(t));
+}
+
+const struct file_ops file_ask = {
+    .open = ask_open,
+    .read = ask_read,
+    .write = ask_write,
+    .truncate = ask_truncate,
+    .truncate_node = ask_truncate_node,
+    .flush = ask_flush,
+    .fsync = ask_submit,
+    .release = ask_release,
+    .poll = ask_poll,
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FS_FILES_H
+#define FS_FILES_H
+#include "fs/tree.h"
+/* What stands behind the rows of tree.c, save `ask`, `reply` and `error` (asking.h) and the ctl files
+ * (ctl.h). */
+
+/* readme.c, metrics.c */
+extern const struct file_ops file_readme, file_metrics;
+/* status.c */
+extern const struct file_ops file_status_house, file_status_model, file_status_job, file_status_cluster;
+/* text.c */
+extern const struct file_ops file_endpoint_house, file_endpoint_model, file_endpoint_job, file_env_house,
+    file_env_model, file_config, file_script;
+/* growing_file.c */
+extern const struct file_ops file_events, file_log, file_job_stdout, file_job_stderr, file_model_stdout,
+    file_model_stderr;
+
+/* links.c: the targets of links. */
+int link_alias(struct tree *t, struct subject *s, const char *name, struct buf *target);
+int link_current_job(struct tree *t, struct subject *s, const char *name, struct buf *target);
+int link_job_model(struct tree *t, struct subject *s, const char *name, struct buf *target);
+bool has_current_job(struct tree *t, struct subject *s);
+
+#endif

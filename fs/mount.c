@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* The mount program: everything is made in stages, and unmade in reverse. Nothing is waited for at start-up:
+ * SSH is opened by the first need. */
+#include "fs/mount.h"
+#include "backend/base/log.h"
+#include "backend/house.h"
+#include "fs/asking.h"
+#include "fs/daemonize.h"
+#include "fs/door_fuse.h"
+#include "fs/door_http/gateway.h"
+#include "fs/mount_args.h"
+#include "fs/mountpoint.h"
+#include "fs/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STATUS_USAGE 1
+#define STATUS_MOUNT 32
+
+#define DESCRIPTORS_MAX 65536
+
+static const char usage[] = "usage: mount.slullamafs [CONFIG] MOUNTPOINT [-o OPTIONS] [-f] [-v] [-c FILE]\n"
+                            "       slullamafs mount MOUNTPOINT [-o OPTIONS] [-f] [-v] [-c FILE]\n"
+                            "\n"
+                            "Mounts the language models of a cluster as a directory; see README in it.\n"
+                            "\n"
+                            "  CONFIG, -c FILE   configuration; `default` or nothing looks for\n"
+                            "                    $SLULLAMAFS_CONFIG, then ~/.config/slullamafs/config.toml\n"
+                            "  -f                stay in the foreground and log to stderr\n"
+                            "  -v                log more\n"
+                            "  -o OPTIONS        mount options (ro, allow_other, ...), as in fstab\n"
+                            "  --help, --version\n"
+                            "\n"
+                            "`fusermount3 -u MOUNTPOINT` ends it.\n";
+
+/* One mount, in the order in which it is built. */
+struct mount {
+    uv_loop_t loop;
+    struct house *house;
+    struct gateway *gateway;
+    struct tree *tree;
+    struct door_fuse *door;
+    uv_signal_t term, intr, hup;
+    bool stopping;
+};
+
+/* ---- Ending */
+
+static void stopped_cb(void *arg)
+{
+    struct mount *m = arg;
+
+    uv_stop(&m->loop);
+}
+
+static void stop(struct mount *m)
+{
+    if (m->stopping)
+        return;
+    m->stopping = true;
+    gateway_stop(m->gateway);
+    house_stop(m->house, stopped_cb, m);
+}
+
+static void ended_cb(void *arg)
+{
+    stop(arg);
+}
+
+static void signal_cb(uv_signal_t *s, int signum)
+{
+    if (signum == SIGHUP)
+        return; /* a terminal that closes; nothing is reloaded by it */
+    log_info("signal %d: ending", signum);
+    stop(s->data);
+}
+
+static void watch_signals(struct mount *m)
+{
+    struct {
+        uv_signal_t *handle;
+        int signum;
+    } all[] = { { &m->term, SIGTERM }, { &m->intr, SIGINT }, { &m->hup, SIGHUP } };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        uv_signal_init(&m->loop, all[i].handle);
+        all[i].handle->data = m;
+        uv_signal_start(all[i].handle, signal_cb, all[i].signum);
+        uv_unref((uv_handle_t *)all[i].handle);
+    }
+}
+
+static void close_signals(struct mount *m)
+{
+    uv_close((uv_handle_t *)&m->term, NULL);
+    uv_close((uv_handle_t *)&m->intr, NULL);
+    uv_close((uv_handle_t *)&m->hup, NULL);
+}
+
+/* ---- Beginning */
+
+static int open_doors(struct mount *m, const char *mountpoint, const struct mount_args *args, struct err *e)
+{
+    struct door_fuse_params p = { .loop = &m->loop,
+                                  .mountpoint = mountpoint,
+                                  .options = buf_str(&args->fuse_options),
+                                  .ended = ended_cb,
+                                  .arg = m };
+    int rc = gateway_create(&m->gateway, m->house, e);
+
+    if (rc < 0)
+        return rc;
+    m->tree = p.tree = tree_create(m->house);
+    return door_fuse_create(&m->door, &p, e);
+}
+
+static void unwind(struct mount *m)
+{
+    door_fuse_destroy(m->door);
+    gateway_destroy(m->gateway);
+    if (m->tree)
+        askings_destroy(m->tree);
+    tree_destroy(m->tree);
+    house_destroy(m->house);
+    close_signals(m);
+    uv_run(&m->loop, UV_RUN_DEFAULT); /* the close callbacks */
+    if (uv_loop_close(&m->loop) < 0) {
+        log_error("some handles were left open at the end");
+        if (getenv("SLULLAMAFS_DEBUG"))
+            uv_print_all_handles(&m->loop, stderr);
+    }
+}
+
+/* Takes over cfg. In the child, when in the background. */
+static int serve(struct config *cfg, const char *mountpoint, const struct mount_args *args)
+{
+    struct mount m = { 0 };
+    struct err e = { 0 };
+    int status = 0;
+
+    log_start(args->verbose ? LOG_LEVEL_DEBUG : log_level_parse(cfg->log_level), args->foreground);
+    uv_loop_init(&m.loop);
+    watch_signals(&m);
+    int rc = house_create(&m.house, &m.loop, cfg, mountpoint, &e);
+    if (rc < 0)
+        config_free(cfg);
+    else
+        rc = open_doors(&m, mountpoint, args, &e);
+    if (rc < 0) {
+        status = daemon_failed(STATUS_MOUNT, e.text);
+    } else {
+        log_info("mounted on %s, endpoint %s", mountpoint, m.house->endpoint);
+        daemon_ready();
+        uv_run(&m.loop, UV_RUN_DEFAULT);
+    }
+    unwind(&m);
+    log_stop();
+    return status;
+}
+
+/* libuv and libfuse do not expect 0, 1 and 2 to be free: a socket that took one of them would get our
+ * messages. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+}
+
+/* Each stream through ssh takes three descriptors of ours; the usual soft limit of 1024 is for programs
+ * that use select(2). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max < DESCRIPTORS_MAX ? l.rlim_max : DESCRIPTORS_MAX;
+        setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+/* A core would hold the keys of the engines and what was asked of them. Who needs one may raise the limit. */
+static void forbid_core_dumps(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_CORE, &l) == 0) {
+        l.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &l);
+    }
+}
+
+static int begin(const struct mount_args *args)
+{
+    struct config *cfg = NULL;
+    struct err e = { 0 };
+    char *mountpoint = NULL;
+    int status = STATUS_MOUNT, rc;
+
+    if (config_load(args->config, &cfg, &e) < 0 ||
+        mountpoint_prepare(args->mountpoint, &mountpoint, &e) < 0) {
+        status = daemon_failed(STATUS_MOUNT, e.text);
+        goto out;
+    }
+    if (chdir("/") < 0 || (!args->foreground && (rc = daemon_begin()) < 0)) {
+        status = daemon_failed(STATUS_MOUNT, "the daemon could not be started");
+        goto out;
+    }
+    status = serve(cfg, mountpoint, args);
+    cfg = NULL;
+out:
+    config_free(cfg);
+    free(mountpoint);
+    return status;
+}
+
+int mount_main(int argc, char **argv)
+{
+    struct mount_args args;
+    struct err e = { 0 };
+    int status = 0;
+
+    fill_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN);
+    umask(077);
+    raise_descriptor_limit();
+    forbid_core_dumps();
+    if (mount_args_parse(argc, argv, &args, &e) < 0) {
+        fprintf(stderr, "slullamafs: %s\n", e.text);
+        status = STATUS_USAGE;
+    } else if (args.help) {
+        fputs(usage, stdout);
+    } else if (args.version) {
+        puts("slullamafs " SLULLAMAFS_VERSION);
+    } else {
+        status = begin(&args);
+    }
+    mount_args_finish(&args);
+    return status;
+}

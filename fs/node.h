@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FS_NODE_H
+#define FS_NODE_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include "backend/base/buf.h"
+#include "backend/base/err.h"
+#include "backend/base/list.h"
+#include "backend/house.h"
+#include "fs/caller.h"
+/* What the served tree is made of, without a word of FUSE: rows (tree.c) say which names a directory has
+ * and which functions stand behind them; subjects are the things that directories are about (the house, a
+ * model, a cluster, a job, one asking). A node is a row and a subject; its inode number, never reused, is
+ * (subject id << 8) | row number. */
+
+enum subject_kind { SUBJECT_HOUSE, SUBJECT_MODEL, SUBJECT_CLUSTER, SUBJECT_JOB, SUBJECT_ASKING };
+
+struct subject {
+    uint64_t id; /* 1 is the house */
+    enum subject_kind kind;
+    /* struct house, model, cluster, job or asking; NULL once that is gone: its nodes then give ESTALE. */
+    void *ptr;
+    /* How often the kernel was told of it, and open files; freed when retired and 0: tree_forget(). */
+    uint64_t lookups;
+    struct list askings; /* of a model: struct asking, oldest first; asking.c's, zeroed until it uses it */
+    size_t n_askings, askings_bytes; /* of these; likewise */
+    struct list writers; /* of a model: open files of `ask` that may be written; files/ask.c's, likewise */
+    /* Private to subject.c and content.c. */
+    struct subject *next, *next_ptr;
+    struct list kept, shown;
+};
+
+struct tree;
+struct row;
+struct verb;
+
+struct node {
+    const struct row *row;
+    struct subject *subject;
+};
+
+/* ---- Waiting. A list named after what is waited for. Waking runs the read again for each parked reader
+ * (it may answer, or park again) and tells those who poll. */
+struct waitq {
+    struct tree *tree;   /* whose hooks are called */
+    struct list parked;  /* struct park, the door's own */
+    struct list pollers; /* struct open_file.poll_link */
+};
+void waitq_init(struct waitq *q, struct tree *t);
+void waitq_wake(struct waitq *q);
+
+/* ---- One open file. */
+struct open_file {
+    struct tree *tree;
+    struct node node;
+    int flags;            /* of open(2) */
+    struct caller caller; /* at open */
+    struct buf text;      /* of files whose text is made once per open */
+    void *priv;           /* the file's own */
+    /* Set by open(): offsets of reads mean nothing, and reads do not lock out writes (FOPEN_STREAM). */
+    bool stream;
+    struct list shown;     /* in subject->shown while its text is one of content.c's */
+    struct list poll_link; /* in a waitq's pollers; the door's */
+    struct list link;      /* in the door's open files */
+    void *door;            /* the door's own */
+};
+
+/* What read() answers with. data is borrowed until the file's next change: the door sends it at once. */
+struct answer {
+    const char *data;
+    size_t len;              /* 0 = end of file */
+    struct waitq *parked_on; /* set instead, where the reader has to wait; never with O_NONBLOCK */
+};
+
+/* Functions of a file. NULL means what stands beside it. All return 0 or a negative errno. */
+struct file_ops {
+    /* size, mtime (and what differs from the row's mode) of a node; NULL: size 0, mtime of the mount. st
+     * is filled with defaults before. Must not block, and must wake nothing. */
+    void (*stat)(struct tree *t, const struct node *n, struct stat *st);
+    /* For rows whose name means another node for each caller (reply, error): which one. NULL result: the
+     * plain node. Called at LOOKUP and again at OPEN, which answers ESTALE where it has changed, so that
+     * the kernel looks up again. */
+    struct subject *(*resolve)(struct tree *t, const struct node *n, const struct caller *c);
+    /* Make the text of a snapshot file into f->text; reads then come from there. Mutually exclusive with
+     * read. */
+    int (*text)(struct open_file *f, struct buf *out);
+    /* Append the text of a file that depends on the state of the house alone (status, env, ..). It is kept
+     * until house->changes moves; each open gets the text of its moment, size and mtime follow from it:
+     * see content.h. */
+    void (*content)(struct tree *t, const struct node *n, struct buf *out);
+    bool constant;            /* content never changes while the mount lives */
+    const struct verb *verbs; /* a ctl: see ctl.h */
+    int (*open)(struct open_file *f);
+    int (*read)(struct open_file *f, uint64_t off, size_t size, struct answer *a);
+    /* Takes all or fails. NULL: EPERM. */
+    int (*write)(struct open_file *f, uint64_t off, const char *data, size_t len);
+    /* ftruncate, or O_TRUNC inside open (size 0); and truncate(2), which has no handle. NULL: EPERM. */
+    int (*truncate)(struct open_file *f, uint64_t size);
+    int (*truncate_node)(struct tree *t, const struct node *n, uint64_t size, const struct caller *c);
+    int (*flush)(struct open_file *f); /* each close(2) of a copy of the descriptor */
+    int (*fsync)(struct open_file *f);
+    void (*release)(struct open_file *f); /* the last close; f->text is freed after it */
+    /* POLLIN/POLLOUT now, and where changes are told. NULL: always ready. */
+    short (*poll)(struct open_file *f, struct waitq **q);
+    /* The text of a growing file: all else is done by growing_file.c. */
+    struct growing *(*growing)(struct tree *t, const struct node *n);
+};
+
+/* ---- Subjects. */
+struct subject *subject_create(struct tree *t, enum subject_kind kind, void *ptr);
+/* Its thing is gone; it is freed when the kernel has forgotten it too. */
+void subject_retire(struct tree *t, struct subject *s);
+struct subject *subject_of(struct tree *t, enum subject_kind kind, const void *ptr); /* made on first sight */
+
+/* The number of the caller's mount in /proc/self/mountinfo (0 until mounted), and the inode number of a
+ * node. */
+int tree_mount_id(const struct tree *t);
+uint64_t node_ino(const struct node *n);
+
+struct house *tree_house(const struct tree *t);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* The served tree, which is this table:
+
+     README  status  endpoint  env  config  events  metrics  log  ctl
+     clusters/<name>/         status
+     jobs/<cluster>.<id>/     status  ctl  script  endpoint
+         log/                 stdout  stderr
+         models/<model>       -> ../../../<model>
+     <model>/                 ask  reply  error  status  endpoint  env  ctl
+         log/                 stdout  stderr
+         job                  -> ../jobs/<cluster>.<id>, absent while the model sleeps
+     <alias>                  -> <model>
+
+   Adding a file is a row here and a function in files/. A directory whose entries come and go has a list and
+   a find function, which stand below the rows; a path shown in README is a part at the end. Kinds of reading:
+   a row whose file has `content` is a text made once per open; `growing` is followed by tail -f; `reply`
+   alone waits. */
+#include "fs/tree.h"
+#include "backend/cluster.h"
+#include "backend/job.h"
+#include "backend/model.h"
+#include "fs/asking.h"
+#include "fs/ctl.h"
+#include "fs/files/files.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Rows of entries that come and go have names that nothing is called; the list functions say the real
+ * ones. */
+static const struct dir dir_root, dir_clusters, dir_cluster, dir_jobs, dir_job, dir_job_log, dir_job_models,
+    dir_model, dir_model_log;
+
+static const struct row top_rows[] = {
+    { "/", 0755, ROW_DIR, .dir = &dir_root },
+};
+
+static const struct row root_rows[] = {
+    { "README", 0444, ROW_FILE, &file_readme, .help = "this guide" },
+    { "status", 0444, ROW_FILE, &file_status_house, .help = "JSON: the whole mount" },
+    { "endpoint", 0444, ROW_FILE, &file_endpoint_house,
+      .help = "URL of the gateway; it routes by the \"model\" field of a request" },
+    { "env", 0400, ROW_FILE, &file_env_house, .help = "shell lines to source" },
+    { "config", 0444, ROW_FILE, &file_config, .help = "the effective configuration, secrets masked" },
+    { "events", 0444, ROW_FILE, &file_events, .help = "JSON Lines, one for each change of state; grows" },
+    { "metrics", 0444, ROW_FILE, &file_metrics, .help = "figures in Prometheus' text format" },
+    { "log", 0444, ROW_FILE, &file_log, .help = "the daemon's own log; grows" },
+    { "ctl", 0600, ROW_FILE, &file_ctl_house, .help = "verbs, one a line; read it for the list" },
+    { "clusters", 0755, ROW_DIR, .dir = &dir_clusters, .help = "one directory per cluster" },
+    { "jobs", 0755, ROW_DIR, .dir = &dir_jobs,
+      .help = "one directory per job, running or ended in the last hour" },
+    { 0 },
+};
+static const struct row model_row[] = {
+    { "<model>", 0755, ROW_DIR, .dir = &dir_model, .help = "one directory per model" },
+    { "<alias>", 0777, ROW_LINK, .link = link_alias, .help = "another name of a model: a link to it" },
+};
+
+static const struct row cluster_row[] = {
+    { "<name>", 0755, ROW_DIR, .dir = &dir_cluster },
+};
+static const struct row cluster_rows[] = {
+    { "status", 0444, ROW_FILE, &file_status_cluster, .help = "JSON: idle, connecting, up or down" },
+    { 0 },
+};
+
+static const struct row job_row[] = {
+    { "<cluster>.<id>", 0755, ROW_DIR, .dir = &dir_job },
+};
+static const struct row job_rows[] = {
+    { "status", 0444, ROW_FILE, &file_status_job, .help = "JSON: its state, node, port and times" },
+    { "ctl", 0600, ROW_FILE, &file_ctl_job, .help = "verbs, one a line; read it for the list" },
+    { "script", 0400, ROW_FILE, &file_script, .help = "the job script as it was submitted, secrets masked" },
+    { "endpoint", 0444, ROW_FILE, &file_endpoint_job, .help = "URL of this job behind the gateway" },
+    { "log", 0755, ROW_DIR, .dir = &dir_job_log, .help = "stdout and stderr of the engine; they grow" },
+    { "models", 0755, ROW_DIR, .dir = &dir_job_models, .help = "links to the models that live in it" },
+    { 0 },
+};
+static const struct row job_log_rows[] = {
+    { "stdout", 0444, ROW_FILE, &file_job_stdout, .help = "what the engine wrote to its stdout" },
+    { "stderr", 0444, ROW_FILE, &file_job_stderr, .help = "what the engine wrote to its stderr" },
+    { 0 },
+};
+static const struct row job_model_row[] = {
+    { "<model>", 0777, ROW_LINK, .link = link_job_model },
+};
+
+static const struct row model_rows[] = {
+    { "ask", 0600, ROW_FILE, &file_ask, .others = 0066, .help = "write a prompt; it is sent at close" },
+    { "reply", 0444, ROW_FILE, &file_reply, .help = "the answer to what you asked; waits for its text" },
+    { "error", 0444, ROW_FILE, &file_error, .help = "why your last question failed" },
+    { "status", 0444, ROW_FILE, &file_status_model, .help = "JSON: its state, requests and jobs" },
+    { "endpoint", 0444, ROW_FILE, &file_endpoint_model, .help = "URL of this model behind the gateway" },
+    { "env", 0400, ROW_FILE, &file_env_model, .help = "shell lines to source" },
+    { "ctl", 0600, ROW_FILE, &file_ctl_model, .others = 0066,
+      .help = "verbs, one a line; read it for the list" },
+    { "log", 0755, ROW_DIR, .dir = &dir_model_log,
+      .help = "stdout and stderr of the engine in the current job" },
+    { "job", 0777, ROW_LINK, .link = link_current_job, .present = has_current_job,
+      .help = "the current job; absent while the model sleeps" },
+    { 0 },
+};
+static const struct row model_log_rows[] = {
+    { "stdout", 0444, ROW_FILE, &file_model_stdout, .help = "what the engine wrote to its stdout" },
+    { "stderr", 0444, ROW_FILE, &file_model_stderr, .help = "what the engine wrote to its stderr" },
+    { 0 },
+};
+
+/* ---- Entries that come and go */
+
+static void list_models(struct tree *t, struct subject *s, each_f *each, void *arg)
+{
+    const struct house *h = s->ptr;
+
+    for (size_t i = 0; i < h->cfg->n_models; i++) {
+        const struct model_config *cfg = model_config(h->models[i]);
+        struct subject *m = subject_of(t, SUBJECT_MODEL, h->models[i]);
+        each(arg, cfg->name, &model_row[0], m);
+        for (size_t k = 0; k < cfg->aliases.n; k++)
+            if (strcmp(cfg->aliases.v[k], cfg->name) != 0)
+                each(arg, cfg->aliases.v[k], &model_row[1], m);
+    }
+}
+
+static int find_model(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    struct model *m = house_model(s->ptr, name);
+
+    if (!m)
+        return -ENOENT;
+    bool is_key = strcmp(model_config(m)->name, name) == 0;
+    *out = (struct node){ .row = &model_row[is_key ? 0 : 1], .subject = subject_of(t, SUBJECT_MODEL, m) };
+    return 0;
+}
+
+static void list_clusters(struct tree *t, struct subject *s, each_f *each, void *arg)
+{
+    const struct house *h = s->ptr;
+
+    for (size_t i = 0; i < h->cfg->n_clusters; i++)
+        each(arg, h->clusters[i]->cfg->name, cluster_row, subject_of(t, SUBJECT_CLUSTER, h->clusters[i]));
+}
+
+static int find_cluster(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    struct cluster *c = house_cluster(s->ptr, name);
+
+    if (!c)
+        return -ENOENT;
+    *out = (struct node){ .row = cluster_row, .subject = subject_of(t, SUBJECT_CLUSTER, c) };
+    return 0;
+}
+
+/* A job has a name once the scheduler gave it an id. */
+static void list_jobs(struct tree *t, struct subject *s, each_f *each, void *arg)
+{
+    const struct house *h = s->ptr;
+
+    list_for_each(j, &h->jobs, struct job, link)
+    {
+        if (j->name)
+            each(arg, j->name, job_row, subject_of(t, SUBJECT_JOB, j));
+    }
+}
+
+static int find_job(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    struct job *j = house_job(s->ptr, name);
+
+    if (!j)
+        return -ENOENT;
+    *out = (struct node){ .row = job_row, .subject = subject_of(t, SUBJECT_JOB, j) };
+    return 0;
+}
+
+static void list_job_models(struct tree *t, struct subject *s, each_f *each, void *arg)
+{
+    const struct job *j = s->ptr;
+
+    (void)t;
+    each(arg, j->config->name, job_model_row, s);
+}
+
+static int find_job_model(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    const struct job *j = s->ptr;
+
+    (void)t;
+    if (strcmp(j->config->name, name) != 0)
+        return -ENOENT;
+    *out = (struct node){ .row = job_model_row, .subject = s };
+    return 0;
+}
+
+static const struct dir dir_root = { root_rows, list_models, find_model };
+static const struct dir dir_clusters = { NULL, list_clusters, find_cluster };
+static const struct dir dir_cluster = { cluster_rows, NULL, NULL };
+static const struct dir dir_jobs = { NULL, list_jobs, find_job };
+static const struct dir dir_job = { job_rows, NULL, NULL };
+static const struct dir dir_job_log = { job_log_rows, NULL, NULL };
+static const struct dir dir_job_models = { NULL, list_job_models, find_job_model };
+static const struct dir dir_model = { model_rows, NULL, NULL };
+static const struct dir dir_model_log = { model_log_rows, NULL, NULL };
+
+/* ---- The parts. At most 256 rows in all: see node_ino(). */
+
+/* clang-format off */
+#define PART(path, kind, rows) { path, kind, rows, sizeof(rows) / sizeof((rows)[0]) }
+/* clang-format on */
+
+const struct part tree_parts[] = {
+    PART("", SUBJECT_HOUSE, top_rows),
+    PART("/", SUBJECT_HOUSE, root_rows),
+    PART("/", SUBJECT_MODEL, model_row),
+    PART("<model>/", SUBJECT_MODEL, model_rows),
+    PART("<model>/log/", SUBJECT_MODEL, model_log_rows),
+    PART("clusters/", SUBJECT_CLUSTER, cluster_row),
+    PART("clusters/<name>/", SUBJECT_CLUSTER, cluster_rows),
+    PART("jobs/", SUBJECT_JOB, job_row),
+    PART("jobs/<cluster>.<id>/", SUBJECT_JOB, job_rows),
+    PART("jobs/<cluster>.<id>/log/", SUBJECT_JOB, job_log_rows),
+    PART("jobs/<cluster>.<id>/models/", SUBJECT_JOB, job_model_row),
+};
+const size_t tree_n_parts = sizeof tree_parts / sizeof tree_parts[0];

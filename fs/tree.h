@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FS_TREE_H
+#define FS_TREE_H
+#include "fs/node.h"
+/* The tree as the doors walk it. */
+
+enum row_type { ROW_DIR, ROW_FILE, ROW_LINK };
+
+typedef void each_f(void *arg, const char *name, const struct row *row, struct subject *s);
+
+/* A directory's entries: fixed rows, then those that a `list` function names. */
+struct dir {
+    const struct row *rows; /* ends with a row without name; may be NULL */
+    /* Call each(arg, name, row, subject) for every changing entry; row says what it is. NULL: there are
+     * none. */
+    void (*list)(struct tree *t, struct subject *s, each_f *each, void *arg);
+    /* Find one changing entry. -ENOENT. */
+    int (*find)(struct tree *t, struct subject *s, const char *name, struct node *out);
+};
+
+struct row {
+    const char *name;
+    mode_t mode; /* permission bits as the owner sees them */
+    enum row_type type;
+    const struct file_ops *file; /* ROW_FILE */
+    const struct dir *dir;       /* ROW_DIR */
+    /* ROW_LINK: append the target. -ENOENT: the link is not there now. */
+    int (*link)(struct tree *t, struct subject *s, const char *name, struct buf *target);
+    /* NULL: always. */
+    bool (*present)(struct tree *t, struct subject *s);
+    const char *help; /* one line; feeds README and the man page */
+    mode_t others;    /* further bits where other users may come in (allow_other) */
+};
+
+/* A directory of the drawing: what a path is about, and its rows. Their order numbers the rows
+ * (node_ino()). */
+struct part {
+    const char *path;       /* as README shows it: "jobs/<cluster>.<id>/" */
+    enum subject_kind kind; /* of its plain nodes */
+    const struct row *rows;
+    size_t n;
+};
+extern const struct part tree_parts[];
+extern const size_t tree_n_parts;
+
+struct tree *tree_create(struct house *h); /* uid and gid of nodes are ours */
+void tree_destroy(struct tree *t);
+
+int tree_root(struct tree *t, struct node *out);
+int tree_lookup(struct tree *t, const struct node *dir, const char *name, const struct caller *c,
+                struct node *out);
+int tree_node(struct tree *t, uint64_t ino, struct node *out); /* -ESTALE when its subject is gone */
+void tree_stat(struct tree *t, const struct node *n, struct stat *st);
+int tree_readdir(struct tree *t, const struct node *dir,
+                 void (*each)(void *arg, const char *name, uint64_t ino, mode_t type), void *arg);
+int tree_readlink(struct tree *t, const struct node *n, struct buf *target);
+bool node_may_change_name(const struct node *n); /* its name means another node later: entry timeout 0 */
+bool node_is_constant(const struct node *n);     /* nothing that stat() or read() say of it changes */
+
+/* The kernel was told of a node once more, or forgets a number of these. */
+void tree_told(struct tree *t, const struct node *n);
+void tree_forget(struct tree *t, uint64_t ino, uint64_t count);
+
+/* Files. file_open() returns a new open_file; the door closes it with file_release(). */
+int file_open(struct tree *t, const struct node *n, int flags, const struct caller *c,
+              struct open_file **out);
+int file_read(struct open_file *f, uint64_t off, size_t size, struct answer *a);
+int file_write(struct open_file *f, uint64_t off, const char *data, size_t len);
+int file_truncate(struct open_file *f, uint64_t size);
+/* truncate(2): there is no handle */
+int node_truncate(struct tree *t, const struct node *n, uint64_t size, const struct caller *c);
+int file_flush(struct open_file *f);
+int file_fsync(struct open_file *f);
+short file_poll(struct open_file *f, struct waitq **q);
+void file_release(struct open_file *f);
+
+void tree_set_mount_id(struct tree *t, int id);
+
+/* Other users may come in: rows then show what these may do, and file_open() holds callers to it. */
+void tree_set_shared(struct tree *t, bool shared);
+
+/* Called by waitq_wake() for each parked read and for each poller: the door sets them once. */
+struct tree_hooks {
+    void (*retry)(struct list *park_link); /* run the parked read again */
+    void (*poll_changed)(struct open_file *f);
+};
+void tree_set_hooks(struct tree *t, const struct tree_hooks *h);
+
+#endif
