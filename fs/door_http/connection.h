@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FS_DOOR_HTTP_CONNECTION_H
+#define FS_DOOR_HTTP_CONNECTION_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+#include "backend/base/buf.h"
+#include "backend/base/list.h"
+#include "backend/http/http.h"
+#include "backend/house.h"
+/* One client of the gateway: its requests are read one after the other, each whole, and given to the routes;
+ * what they answer is written with backpressure. A client that leaves is noticed at once, also while it
+ * waits; one that only closed its writing side gets its answer. Loop thread. */
+
+struct connection;
+
+/* One request, from its last byte until connection_done(). Borrowed for that time. */
+struct request {
+    struct connection *conn;
+    struct house *house;
+    const struct http_head *head; /* NULL for what was no HTTP */
+    const char *path;             /* of the target, query included, beginning with '/'; checked */
+    const char *body;
+    size_t body_len;
+};
+
+/* Adopt an accepted stream (uv_tcp_t or uv_pipe_t, heap-allocated, freed when closed) and read from it. It
+ * goes into `connections`, and out of it when it is closed. */
+void connection_start(uv_stream_t *stream, struct house *h, struct list *connections);
+
+/* Likewise, but to be told no: nothing that it sends is looked at. */
+void connection_refuse(uv_stream_t *stream, struct house *h, struct list *connections, int status,
+                       const char *text);
+
+void connection_close(struct connection *c); /* now; whoever answers is told by `gone` */
+void connection_close_all(struct list *connections);
+
+/* ---- Answering. A route answers in its own call or later; exactly one connection_done() ends it. */
+
+/* Who answers later says how it is told. Both NULL until set; forgotten at connection_done(). */
+struct answerer {
+    /* The client left or was closed: do not answer any more, nor call connection_done(). */
+    void (*gone)(void *arg);
+    void (*drained)(void *arg); /* less than 64 KiB wait to be written */
+};
+void connection_answerer(struct connection *c, const struct answerer *a, void *arg);
+
+/* The request's body becomes the caller's (*out was empty); request->body is empty from here on. */
+void connection_take_body(struct connection *c, struct buf *out);
+
+/* Bytes as they are. False: more than 256 KiB wait, stop until `drained`. */
+bool connection_write(struct connection *c, const void *data, size_t len);
+
+/* The answer is complete. keep = false closes the connection when it is written. */
+void connection_done(struct connection *c, bool keep);
+
+const struct request *connection_request(const struct connection *c);
+bool connection_may_keep(const struct connection *c); /* the client wants to keep it, and so do we */
+
+/* ---- answer.c */
+
+/* A whole answer: status, one body (none for HEAD requests), connection_done(). Retry-After goes with 429 and
+ * 503. */
+void connection_answer(struct connection *c, int status, const char *type, const char *body, size_t len);
+
+/* An error in the shape of the API that was called: OpenAI's, or Ollama's below api/. */
+void connection_error(struct connection *c, int status, const char *text);
+void connection_wrong_method(struct connection *c, const char *allowed); /* 405; allowed: "GET, HEAD" */
+void error_body(struct buf *out, const char *path, int status, const char *text); /* the JSON of it */
+bool is_ollama_path(const char *path); /* of a request, or what the engine sees of it */
+
+#endif

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* The exchange kind of HTTP: a request whole in memory, sent to an engine when the model has a slot for it,
+ * and its answer passed on as it comes. Nothing of an answer is shown to the client before its first body
+ * byte or its end, so that an engine lost before that is as if it had never been asked.
+ *
+ * Lives: of a queued relay one reference is ours for as long as `conn` is set, others are the model's. A
+ * passed one goes when its client has its answer, or left. */
+#include "fs/door_http/relay_inside.h"
+#include "backend/base/alloc.h"
+#include "backend/engine/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ODD_MAX 65536 /* bytes of an answer of which only the message is wanted */
+
+static struct relay *of(struct exchange *x)
+{
+    return container_of(x, struct relay, x);
+}
+
+static void free_relay(struct relay *r)
+{
+    relay_hold_stop(r);
+    timer_destroy(r->limit);
+    buf_free(&r->body);
+    buf_free(&r->odd);
+    free(r->path);
+    free(r);
+}
+
+/* Our own hold on it goes: the client is done with. */
+static void release(struct relay *r)
+{
+    if (r->queued)
+        exchange_unref(&r->x);
+    else
+        free_relay(r);
+}
+
+/* ---- Towards the client */
+
+static void count_line_feeds(struct relay *r, const char *data, size_t len)
+{
+    size_t i = len;
+    unsigned n = 0;
+
+    for (; i > 0 && (data[i - 1] == '\n' || data[i - 1] == '\r'); i--)
+        n += data[i - 1] == '\n';
+    r->line_feeds = i > 0 || len == 0 ? n : r->line_feeds + n;
+}
+
+static void pause_engine(struct relay *r)
+{
+    r->paused = true;
+    http_request_pause(r->request);
+    if (r->queued)
+        exchange_paused(&r->x, true);
+    else
+        timer_stop(r->limit);
+}
+
+void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len)
+{
+    struct buf out = { 0 };
+
+    if (head)
+        buf_add(&out, head->data, head->len);
+    if (r->framing == RELAY_CHUNKED)
+        http_write_chunk(&out, data, len);
+    else if (r->framing != RELAY_NO_BODY)
+        buf_add(&out, data, len);
+    if (r->event_stream && len > 0)
+        count_line_feeds(r, data, len);
+    if (!connection_write(r->conn, out.data, out.len) && r->request && !r->paused)
+        pause_engine(r);
+    buf_free(&out);
+}
+
+void relay_end_answer(struct relay *r, bool whole, bool keep)
+{
+    struct connection *c = r->conn;
+    struct buf out = { 0 };
+
+    relay_hold_stop(r);
+    timer_stop(r->limit);
+    r->conn = NULL;
+    if (whole && r->framing == RELAY_CHUNKED)
+        http_write_last_chunk(&out);
+    connection_write(c, out.data, out.len);
+    buf_free(&out);
+    connection_done(c, keep && r->framing != RELAY_CLOSE);
+}
+
+static void drained(void *arg)
+{
+    struct relay *r = arg;
+
+    if (!r->paused)
+        return;
+    r->paused = false;
+    if (r->queued)
+        exchange_paused(&r->x, false);
+    else if (r->patience_ms)
+        timer_start_ms(r->limit, r->patience_ms);
+    if (r->request)
+        http_request_resume(r->request);
+}
+
+static void gone(void *arg)
+{
+    struct relay *r = arg;
+
+    r->conn = NULL;
+    relay_hold_stop(r);
+    timer_stop(r->limit);
+    if (r->queued)
+        exchange_cancel(&r->x, "the client went away");
+    else if (r->request)
+        http_request_cancel(r->request);
+    release(r);
+}
+
+static const struct answerer answerer = { .gone = gone, .drained = drained };
+
+/* ---- From the engine */
+
+/* There is no answer, or no whole one, and sending it again is no way out. */
+static void fail(struct relay *r, int rc, const char *text)
+{
+    if (r->queued) {
+        exchange_failed(&r->x, rc, "%s", text); /* x_changed() tells the client */
+    } else {
+        relay_fail_client(r, err_http_status(rc), text);
+        release(r);
+    }
+}
+
+static void engine_head(void *arg, const struct http_head *h)
+{
+    struct relay *r = arg;
+
+    if (r->queued)
+        exchange_alive(&r->x);
+    r->answer = h;
+    r->status = h->status;
+    /* An engine without Ollama's API refuses in words that a client of it cannot read. */
+    r->spoiled =
+        (r->held && !relay_is_event_stream(h)) || (!r->held && h->status >= 400 && is_ollama_path(r->path));
+}
+
+/* The first byte of the answer is there, or its end: from here on it is the client's. */
+static void begin(struct relay *r, struct buf *head)
+{
+    const struct request *q = connection_request(r->conn);
+
+    if (r->queued)
+        exchange_begun(&r->x);
+    r->begun = true;
+    relay_hold_stop(r);
+    buf_free(&r->body);
+    if (r->held)
+        return;
+    r->framing = relay_framing_of(r->answer, strcmp(q->head->method, "HEAD") == 0, q->head->minor);
+    r->event_stream = relay_is_event_stream(r->answer);
+    relay_response_head(head, r->answer, r->framing, r->job_name, connection_may_keep(r->conn));
+}
+
+static void engine_body(void *arg, const char *data, size_t len)
+{
+    struct relay *r = arg;
+    struct buf head = { 0 };
+
+    if (r->queued)
+        exchange_alive(&r->x);
+    else if (r->patience_ms)
+        timer_start_ms(r->limit, r->patience_ms);
+    if ((r->spoiled || r->status >= 400) && r->odd.len < ODD_MAX)
+        buf_add(&r->odd, data, len < ODD_MAX - r->odd.len ? len : ODD_MAX - r->odd.len);
+    if (r->spoiled)
+        return;
+    if (!r->begun)
+        begin(r, &head);
+    relay_write(r, &head, data, len);
+    buf_free(&head);
+}
+
+/* What an answer that is an error says, as a sentence. */
+static void describe(const struct relay *r, struct buf *text)
+{
+    struct buf said = { 0 };
+
+    if (r->status < 400) {
+        buf_addf(text, "the engine answered with something else than the events that were asked for");
+        return;
+    }
+    message_of_body(buf_str(&r->odd), r->odd.len, &said);
+    buf_addf(text, "the engine answered %d%s%s", r->status, said.len ? ": " : "", buf_str(&said));
+    buf_free(&said);
+}
+
+/* The answer is complete: give its end to the client, then tell the queue. */
+static void complete(struct relay *r)
+{
+    struct buf text = { 0 }, head = { 0 };
+    bool failed = r->spoiled || r->status >= 400;
+
+    if (failed)
+        describe(r, &text);
+    if (r->spoiled) {
+        relay_fail_client(r, r->status >= 400 ? r->status : 502, text.data);
+    } else {
+        if (!r->begun)
+            begin(r, &head);
+        if (head.len > 0)
+            relay_write(r, &head, NULL, 0);
+        relay_end_answer(r, true, true);
+    }
+    if (r->queued && failed)
+        exchange_failed(&r->x, -EIO, "%s", text.data);
+    else if (r->queued)
+        exchange_done(&r->x);
+    buf_free(&text);
+    buf_free(&head);
+    release(r);
+}
+
+static void engine_end(void *arg, int rc, bool got_byte, const char *err)
+{
+    struct relay *r = arg;
+    struct err e;
+
+    (void)got_byte; /* what counts is whether the client got one */
+    r->request = NULL;
+    r->paused = false;
+    if (rc == 0) {
+        complete(r);
+    } else if (rc == -EPROTO) {
+        err_set(&e, -EIO, "the engine's answer is not HTTP: %s", err ? err : "no reason was given");
+        fail(r, -EIO, e.text);
+    } else if (r->queued) {
+        r->answer = NULL;
+        exchange_lost(&r->x, err ? err : strerror(-rc));
+    } else {
+        fail(r, r->begun ? -ECONNRESET : rc, err ? err : strerror(-rc));
+    }
+}
+
+static const struct http_handler engine_handler = { .head = engine_head,
+                                                    .body = engine_body,
+                                                    .end = engine_end };
+
+static void send_to(struct relay *r, struct job *j)
+{
+    const struct request *q = connection_request(r->conn);
+    bool six = strchr(j->host, ':') != NULL;
+    struct buf host = { 0 }, head = { 0 };
+
+    snprintf(r->job_name, sizeof r->job_name, "%s", j->name ? j->name : "");
+    r->answer = NULL;
+    r->status = 0;
+    r->spoiled = r->paused = false;
+    buf_reset(&r->odd);
+    buf_addf(&host, six ? "[%s]:%d" : "%s:%d", j->host, j->port);
+    relay_request_head(&head, q->head,
+                       &(struct relay_target){ .path = r->path,
+                                               .host = host.data,
+                                               .secret = j->engine->has_key ? j->secret : NULL,
+                                               .body_len = r->body.len,
+                                               .plain = r->stream });
+    r->request = http_client_send(j->client, head.data, head.len, r->body.data, r->body.len,
+                                  &engine_handler, r);
+    if (r->queued)
+        exchange_alive(&r->x);
+    buf_free(&host);
+    buf_free(&head);
+}
+
+/* ---- The exchange */
+
+static void x_send(struct exchange *x)
+{
+    struct relay *r = of(x);
+
+    if (r->conn && x->job && x->job->client)
+        send_to(r, x->job);
+    else
+        exchange_lost(x, "the job has no connection any more");
+}
+
+static void x_drop(struct exchange *x)
+{
+    struct relay *r = of(x);
+
+    if (r->request)
+        http_request_cancel(r->request);
+    r->request = NULL;
+    r->answer = NULL;
+    r->paused = false;
+}
+
+static void x_changed(struct exchange *x)
+{
+    struct relay *r = of(x);
+
+    if (!r->conn || !exchange_ended(x))
+        return;
+    relay_fail_client(r, r->late ? 503 : err_http_status(x->rc), x->error ? x->error : err_name(x->rc));
+    release(r);
+}
+
+static void x_destroy(struct exchange *x)
+{
+    free_relay(of(x));
+}
+
+static const struct exchange_ops relay_ops = {
+    .kind = "http", .send = x_send, .drop = x_drop, .changed = x_changed, .destroy = x_destroy
+};
+
+/* ---- Limits */
+
+/* wake_timeout counts for a model that is not ready; in the queue of one that is, others before it are
+ * answered, and stall_timeout watches them. */
+static void wake_limit_cb(void *arg)
+{
+    struct relay *r = arg;
+
+    if (r->x.state == EXCHANGE_WAITING && model_state(r->model) != MODEL_READY) {
+        struct err e;
+        err_set(&e, -ETIMEDOUT, "model \"%s\" was not ready within %lld s (wake_timeout); it is %s",
+                model_config(r->model)->name, (long long)(r->patience_ms / 1000),
+                model_state_name(model_state(r->model)));
+        r->late = true;
+        exchange_cancel(&r->x, e.text);
+    } else if (!r->begun) {
+        timer_start_ms(r->limit, r->patience_ms);
+    }
+}
+
+static void pass_limit_cb(void *arg)
+{
+    struct relay *r = arg;
+
+    http_request_cancel(r->request);
+    r->request = NULL;
+    fail(r, -ETIMEDOUT, "the engine said nothing within stall_timeout");
+}
+
+static struct relay *create(const struct request *q, const char *path, void (*limit_cb)(void *arg),
+                            int64_t limit_s)
+{
+    struct relay *r = NEW(struct relay);
+
+    r->house = q->house;
+    r->conn = q->conn;
+    r->path = xstrdup(path);
+    r->limit = timer_create_on(q->house->loop, limit_cb, r);
+    r->patience_ms = limit_s > 0 ? (uint64_t)limit_s * 1000 : 0;
+    if (r->patience_ms)
+        timer_start_ms(r->limit, r->patience_ms);
+    connection_take_body(q->conn, &r->body);
+    connection_answerer(q->conn, &answerer, r);
+    return r;
+}
+
+void relay_ask(const struct request *q, struct model *m, const char *path, bool stream)
+{
+    struct relay *r = create(q, path, wake_limit_cb, q->house->cfg->wake_timeout_s);
+    struct connection *c = q->conn;
+    struct err e = { 0 };
+
+    r->queued = true;
+    r->model = m;
+    r->stream = stream;
+    exchange_init(&r->x, &relay_ops, geteuid());
+    r->x.id = ++q->house->next_exchange;
+    relay_hold_start(r);
+    int rc = model_submit(m, &r->x, &e);
+    if (rc == 0)
+        return;
+    r->conn = NULL;
+    release(r);
+    connection_error(c, err_http_status(rc), e.text);
+}
+
+void relay_pass(const struct request *q, struct job *j, const char *path)
+{
+    struct relay *r = create(q, path, pass_limit_cb, j->config ? j->config->job.stall_timeout_s : 0);
+
+    send_to(r, j);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FS_DOOR_HTTP_RELAY_INSIDE_H
+#define FS_DOOR_HTTP_RELAY_INSIDE_H
+#include "backend/base/timer.h"
+#include "backend/exchange.h"
+#include "fs/door_http/relay.h"
+#include "fs/door_http/relay_head.h"
+/* Private to relay.c (the way to the engine and back) and relay_hold.c (what a client hears while there is no
+ * answer yet, and where none comes). */
+
+struct relay {
+    struct exchange x; /* first: a relay is an exchange; unused by one that is passed beside the queue */
+    bool queued;
+    struct house *house;
+    struct connection *conn; /* NULL once its answer is complete, or it left */
+    struct model *model;     /* queued; for wake_timeout. Models live as long as the house */
+    char *path;
+    struct buf body; /* kept until the answer began, so that it can be sent again */
+    bool stream;     /* events were asked for */
+    char job_name[96];
+
+    struct http_request *request;   /* under way; NULL else */
+    const struct http_head *answer; /* its head, once there; borrowed until its end */
+    int status;                     /* of the answer */
+    bool paused;                    /* the client takes less than the engine gives */
+
+    enum relay_framing framing; /* valid with held or begun */
+    bool held;                  /* the client got a head and comments before any answer */
+    bool begun;                 /* it got bytes of the engine's answer */
+    bool event_stream;          /* what it gets are events; valid with held or begun */
+    bool spoiled;               /* held, but the engine answers something else: that goes to `odd` */
+    bool late;                  /* wake_timeout is over */
+    struct buf odd;             /* also the body of an error status, for its message */
+    unsigned line_feeds;        /* at the end of what was sent: an event is over after two */
+    /* queued: for the model to be ready; else for the engine's next byte; 0 = for ever */
+    uint64_t patience_ms;
+    struct timer *hold, *limit;
+};
+
+/* relay.c */
+
+/* A head (NULL: none) as it is and a piece of body, framed. Pauses the engine where the client is slow. */
+void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len);
+
+/* The client gets no more; conn is NULL behind it. whole: and the body's own end. */
+void relay_end_answer(struct relay *r, bool whole, bool keep);
+
+/* relay_hold.c */
+void relay_hold_start(struct relay *r);
+void relay_hold_stop(struct relay *r);
+
+/* The client is told that there is no answer, or no whole one: as a status while nothing was sent, as an
+ * error event in a stream of events, else by the connection's early end. conn is NULL behind it. */
+void relay_fail_client(struct relay *r, int status, const char *text);
+
+#endif

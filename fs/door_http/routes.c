@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Which request goes where. A request that a model has to answer goes to relay.c; what is known without it is
+ * answered by routes_known.c. */
+#include "fs/door_http/routes.h"
+#include "backend/base/alloc.h"
+#include "backend/job.h"
+#include "fs/door_http/model_field.h"
+#include "fs/door_http/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- The table */
+
+enum {
+    ROOT = 1,
+    MODEL = 2,
+    JOB = 4
+}; /* where a row counts: at the root, behind /<model>, behind /jobs/<name> */
+
+struct route {
+    int where;
+    const char *pattern; /* a path, or a beginning with "*" behind it */
+    const char *methods; /* NULL: any, the engine decides */
+    void (*answer)(const struct request *r, const struct route_at *at);
+    const char *help;
+};
+
+static void by_model_field(const struct request *r, const struct route_at *at);
+static void to_model(const struct request *r, const struct route_at *at);
+static void to_job(const struct request *r, const struct route_at *at);
+static void behind_job(const struct request *r, const struct route_at *at);
+static void behind_model(const struct request *r, const struct route_at *at);
+
+static const struct route routes[] = {
+    { ROOT, "/health", "GET, HEAD", answer_health,
+      "whether the gateway works, and the states of the models" },
+    { ROOT | MODEL, "/v1/models", "GET, HEAD", answer_models, "the models, awake or not" },
+    { ROOT | MODEL, "/v1/models/*", "GET, HEAD", answer_model, "one of them" },
+    { ROOT, "/v1/*", NULL, by_model_field, "the OpenAI API; the \"model\" of the body says which model" },
+    { ROOT, "/api/*", NULL, by_model_field, "the Ollama API of an engine that has one, likewise" },
+    { ROOT, "/jobs/*", NULL, behind_job, "/jobs/<name>/...: the same of one job, without the prefix" },
+    { ROOT, "/*", NULL, behind_model, "/<model>/...: the same of one model, without the prefix" },
+    { MODEL, "/*", NULL, to_model, "" },
+    { JOB, "/*", NULL, to_job, "" },
+};
+
+static size_t path_len(const char *path)
+{
+    return strcspn(path, "?");
+}
+
+static bool matches(const char *pattern, const char *path)
+{
+    size_t n = strlen(pattern), len = path_len(path);
+
+    if (pattern[n - 1] == '*')
+        return len >= n - 1 && memcmp(path, pattern, n - 1) == 0;
+    return len == n && memcmp(path, pattern, n) == 0;
+}
+
+static void dispatch(const struct request *r, const struct route_at *at)
+{
+    int where = at->job ? JOB : at->model ? MODEL : ROOT;
+
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        const struct route *row = &routes[i];
+        if (!(row->where & where) || !matches(row->pattern, at->path))
+            continue;
+        if (row->methods && !http_list_has(row->methods, r->head->method))
+            connection_wrong_method(r->conn, row->methods);
+        else
+            row->answer(r, at);
+        return;
+    }
+    connection_error(r->conn, 404, "there is no such route"); /* not reached: "/" is a row everywhere */
+}
+
+void route_request(const struct request *r)
+{
+    struct route_at at = { .path = r->path };
+
+    if (r->house->stopping)
+        connection_error(r->conn, 503, "slullamafs is ending");
+    else
+        dispatch(r, &at);
+}
+
+/* ---- What a request is */
+
+bool is_inference(const char *method, const char *path)
+{
+    static const char *const all[] = {
+        "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages",
+        "/v1/rerank",           "/v1/audio/*",     "/v1/images/*",   "/api/chat",     "/api/generate",
+        "/api/embed",           "/api/embeddings", "/api/pull"
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (matches(all[i], path))
+            return strcmp(method, "POST") == 0;
+    return false;
+}
+
+/* Content-Type matters only for this: multipart bodies (audio, images) are no JSON. */
+static bool is_multipart(const struct request *r)
+{
+    const char *type = http_field_get(r->head, "Content-Type");
+
+    return type && strncasecmp(type, "multipart/", 10) == 0;
+}
+
+bool route_unescape(struct buf *out, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = s[i];
+        if (c == '%') {
+            char hex[3] = { i + 1 < len ? s[i + 1] : '\0', i + 2 < len ? s[i + 2] : '\0', '\0' }, *end;
+            c = (char)strtoul(hex, &end, 16);
+            if (end != hex + 2 || c == '\0' || hex[0] == '+' || hex[0] == '-' || hex[0] == ' ')
+                return false;
+            i += 2;
+        }
+        buf_add(out, &c, 1);
+    }
+    return true;
+}
+
+struct model *route_find_model(struct house *h, const char *name)
+{
+    struct model *m = house_model(h, name);
+
+    for (size_t i = 0; !m && *name && i < h->cfg->n_models; i++)
+        if (strcmp(model_config(h->models[i])->model, name) == 0)
+            m = h->models[i];
+    return m;
+}
+
+/* ---- Prefixes */
+
+/* Split "/NAME/rest?query" at p: the name goes into *name, *rest is what the engine sees. rest is freed by
+ * the caller. */
+static bool split(const char *p, struct buf *name, char **rest)
+{
+    size_t len = strcspn(p + 1, "/?");
+
+    if (len == 0 || !route_unescape(name, p + 1, len))
+        return false;
+    p += 1 + len;
+    *rest = *p == '/' ? xstrdup(p) : xasprintf("/%s", p);
+    return true;
+}
+
+static void behind_model(const struct request *r, const struct route_at *at)
+{
+    struct buf name = { 0 };
+    char *rest = NULL;
+
+    if (!split(at->path, &name, &rest)) {
+        connection_error(r->conn, 404, "there is no such route; see README at the root of the mount");
+    } else {
+        struct route_at next = { .model = route_find_model(r->house, name.data), .path = rest };
+        if (next.model)
+            dispatch(r, &next);
+        else if (model_name_check(name.data, NULL) < 0) /* /metrics, /v1: no name that a model can have */
+            connection_error(r->conn, 404, "there is no such route; see README at the root of the mount");
+        else
+            answer_no_model(r, name.data);
+    }
+    free(rest);
+    buf_free(&name);
+}
+
+static void behind_job(const struct request *r, const struct route_at *at)
+{
+    struct buf name = { 0 };
+    char *rest = NULL;
+    struct err e;
+
+    if (!split(at->path + strlen("/jobs"), &name, &rest)) {
+        connection_error(r->conn, 404, "there is no such route; a job's is /jobs/<cluster>.<id>/");
+    } else {
+        struct route_at next = { .job = house_job(r->house, name.data), .path = rest };
+        if (next.job) {
+            next.model = next.job->model;
+            dispatch(r, &next);
+        } else {
+            err_set(&e, -ENOENT, "there is no job \"%.100s\"", name.data);
+            connection_error(r->conn, 404, e.text);
+        }
+    }
+    free(rest);
+    buf_free(&name);
+}
+
+/* ---- Requests for an engine */
+
+/* A body that has to be JSON is looked at before anything is looked up. 0, or the request was answered. */
+static int scan(const struct request *r, struct body_facts *facts)
+{
+    struct err e = { 0 };
+    int rc = model_field_scan(r->body, r->body_len, facts, &e);
+
+    if (rc < 0)
+        connection_error(r->conn, err_http_status(rc), e.text);
+    return rc;
+}
+
+static void pass_or_refuse(const struct request *r, struct model *m, struct job *j, const char *path)
+{
+    struct err e;
+
+    if (j && j->state == JOB_HEALTHY && j->client) {
+        relay_pass(r, j, path);
+        return;
+    }
+    if (m)
+        err_set(&e, -ECANCELED, "model \"%s\" is %s, and %s %.*s is no request that wakes it",
+                model_config(m)->name, model_state_name(model_state(m)), r->head->method,
+                (int)(path_len(path) < 200 ? path_len(path) : 200), path);
+    else
+        err_set(&e, -ECANCELED, "job %s is %s", j->name, job_state_name(j->state));
+    connection_error(r->conn, 503, e.text);
+}
+
+static void to_model(const struct request *r, const struct route_at *at)
+{
+    struct body_facts facts = { 0 };
+
+    if (!is_inference(r->head->method, at->path)) {
+        pass_or_refuse(r, at->model, model_job(at->model), at->path);
+        return;
+    }
+    if (!is_multipart(r) && scan(r, &facts) < 0)
+        return;
+    relay_ask(r, at->model, at->path, facts.stream);
+    buf_free(&facts.model);
+}
+
+/* The job that its model has now takes its questions through the model's queue, where its slots are counted;
+ * another one has no queue. */
+static void to_job(const struct request *r, const struct route_at *at)
+{
+    struct body_facts facts = { 0 };
+    bool asks = is_inference(r->head->method, at->path);
+
+    if (asks && !is_multipart(r) && scan(r, &facts) < 0)
+        return;
+    if (asks && job_live(at->job) && at->model && model_job(at->model) == at->job)
+        relay_ask(r, at->model, at->path, facts.stream);
+    else
+        pass_or_refuse(r, NULL, at->job, at->path);
+    buf_free(&facts.model);
+}
+
+static void by_model_field(const struct request *r, const struct route_at *at)
+{
+    struct house *h = r->house;
+    struct body_facts facts = { 0 };
+    bool asks = is_inference(r->head->method, at->path);
+    struct model *m = NULL;
+
+    if (asks && !is_multipart(r)) {
+        if (scan(r, &facts) < 0)
+            return;
+    } else if (!is_multipart(r) && r->body_len > 0) {
+        model_field_scan(r->body, r->body_len, &facts, NULL); /* another kind of body names no model */
+    }
+    if (facts.has_model)
+        m = route_find_model(h, buf_str(&facts.model));
+    else if (h->cfg->n_models == 1)
+        m = h->models[0];
+    if (m && asks)
+        relay_ask(r, m, at->path, facts.stream);
+    else if (m)
+        pass_or_refuse(r, m, model_job(m), at->path);
+    else if (facts.has_model)
+        answer_no_model(r, buf_str(&facts.model));
+    else
+        connection_error(r->conn, asks ? 400 : 404,
+                         asks ? "the request body names no \"model\", and there is more than one here"
+                              : "this route needs a model: /<model>/v1/... reaches one");
+    buf_free(&facts.model);
+}

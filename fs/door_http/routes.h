@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FS_DOOR_HTTP_ROUTES_H
+#define FS_DOOR_HTTP_ROUTES_H
+#include "backend/model.h"
+#include "fs/door_http/connection.h"
+
+/* Answer a request, now or later: THE table of routes, CONTRACT.md section 7. */
+void route_request(const struct request *r);
+
+/* Is this request to an engine one that wakes a model and counts as activity? path is the engine's own, query
+ * included. Pure. */
+bool is_inference(const char *method, const char *path);
+
+/* ---- For the functions of the table */
+
+/* How far a request's path has been followed. */
+struct route_at {
+    struct model *model; /* whose prefix was read; NULL at the root */
+    struct job *job;     /* likewise */
+    const char *path;    /* what is left of the path, query included; as the engine sees it */
+};
+
+/* By key, alias or the engine's own name; NULL if there is none. */
+struct model *route_find_model(struct house *h, const char *name);
+
+/* routes_known.c: answers from what is known; they wake nothing. */
+void answer_health(const struct request *r, const struct route_at *at);
+void answer_models(const struct request *r, const struct route_at *at);
+void answer_model(const struct request *r, const struct route_at *at); /* /v1/models/<id> */
+void answer_no_model(const struct request *r, const char *name);       /* 404 with the near name */
+
+/* Append the first len bytes of s with %XX decoded. False: a malformed escape, or NUL. */
+bool route_unescape(struct buf *out, const char *s, size_t len);
+
+#endif

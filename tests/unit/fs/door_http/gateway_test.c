@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* The routes that are answered from what is known, and what the gateway lacks or refuses. */
+#include "gateway_fixture.h"
+
+#include <sys/resource.h>
+
+static void routes_of_our_own_are_answered(void **state)
+{
+    static const struct {
+        const char *method, *path, *body, *status, *text;
+    } rows[] = {
+        { "GET", "/v1/models", "", "200", "\"id\":\"parrot\"" },
+        { "GET", "/v1/models/Org/Parrot", "", "200", "\"id\":\"Org/Parrot\"" },
+        { "GET", "/v1/models/parot", "", "404", "did you mean \\\"parrot\\\"?" },
+        { "GET", "/p/v1/models", "", "200", "\"id\":\"parrot\"" },
+        { "HEAD", "/health", "", "200", "Content-Length: " },
+        { "POST", "/health", "", "405", "Allow: GET, HEAD\r\n" },
+        { "DELETE", "/v1/models/parrot", "", "405", "Allow: GET, HEAD\r\n" },
+        { "POST", "/v1/chat/completions", "hello", "400", "not a JSON object" },
+        { "POST", "/parrot/v1/chat/completions", "hello", "400", "not a JSON object" },
+        { "POST", "/nobody/v1/chat/completions", "hello", "404", "no model" },
+        { "POST", "/v1/chat/completions", "{\"model\":\"a\",\"model\":\"b\"}", "400", "twice" },
+        { "POST", "/v1/chat/completions", "{\"model\":\"parot\"}", "404", "did you mean \\\"parrot\\\"?" },
+        { "GET", "/jobs/fake.9/health", "", "404", "no job" },
+        { "GET", "/", "", "404", "no such route" },
+        { "GET", "/api/ps", "", "503", "{\"error\":\"" },
+        { "POST", "/v1/tokenize", "x", "503", "asleep" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct peer *c = client();
+        char *text = xasprintf("%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: "
+                               "%zu\r\n\r\n%s",
+                               rows[i].method, rows[i].path, strlen(rows[i].body), rows[i].body);
+        say(c, text);
+        free(text);
+        UNTIL(c->eof);
+        if (strncmp(buf_str(&c->in) + 9, rows[i].status, 3) != 0 || !has(c, rows[i].text))
+            fail_msg("row %zu: %s", i, buf_str(&c->in));
+        drop_peer(c);
+    }
+    assert_null(model_job(rig.house->models[0]));
+}
+
+static void a_full_queue_is_429(void **state)
+{
+    struct peer *c = client(), *d = client();
+
+    (void)state;
+    rig.healthy = false;
+    ask(c, QUESTION);
+    UNTIL(waiting() == 1);
+    ask(d, QUESTION);
+    UNTIL(has(d, "\"code\":429"));
+    assert_true(has(d, "Retry-After: "));
+    model_stop(rig.house->models[0], "stopped by a test");
+    UNTIL(has(c, "HTTP/1.1 503 "));
+    UNTIL(has(c, "stopped by a test"));
+}
+
+static void a_house_that_ends_takes_no_questions(void **state)
+{
+    struct peer *c = client();
+
+    (void)state;
+    rig.house->stopping = true;
+    ask(c, QUESTION);
+    UNTIL(c->eof);
+    assert_true(has(c, "HTTP/1.1 503 "));
+}
+
+static void the_lack_of_descriptors_is_waited_out(void **state)
+{
+    struct rlimit old, few;
+    int fds[2000], n = 0, turns = 0;
+    struct peer *c = client();
+
+    (void)state;
+    turn();
+    getrlimit(RLIMIT_NOFILE, &old);
+    few = (struct rlimit){ .rlim_cur = 256, .rlim_max = old.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct peer *d = client();
+    while (n < 2000 && (fds[n] = dup(0)) >= 0)
+        n++;
+    get(d, "/health");
+    for (uint64_t end = mono_ms() + 600; mono_ms() < end; turns++)
+        turn();
+    assert_int_equal(d->in.len, 0);
+    assert_true(turns < 600); /* the tick of the rig makes some 300 */
+    while (n > 0)
+        close(fds[--n]);
+    UNTIL(has(d, "\"status\":\"ok\""));
+    get(c, "/health");
+    UNTIL(has(c, "\"status\":\"ok\""));
+    setrlimit(RLIMIT_NOFILE, &old);
+}
+
+static int begin_short(void **state)
+{
+    (void)state;
+    begin_with("", "max_queue = 1");
+    return 0;
+}
+
+#define WITH(test, setup) cmocka_unit_test_setup_teardown(test, setup, finish)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(routes_of_our_own_are_answered, begin),
+        WITH(a_full_queue_is_429, begin_short),
+        WITH(a_house_that_ends_takes_no_questions, begin),
+        WITH(the_lack_of_descriptors_is_waited_out, begin),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
