@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# bash completion for slullamafs and mount.slullamafs.
+
+_slullamafs() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]} words
+	COMPREPLY=()
+	case ${COMP_WORDS[0]##*/} in
+	mount.*) verb=mount ;;
+	*)
+		if [ "$COMP_CWORD" = 1 ]; then
+			mapfile -t COMPREPLY < <(compgen -W 'mount parrot help --help --version' -- "$cur")
+			return
+		fi
+		;;
+	esac
+	compopt -o filenames 2> /dev/null
+	case $verb:$prev in
+	mount:-c | mount:--config | parrot:--api-key-file | parrot:--gate)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	mount:-o) words='allow_other allow_root ro config=' ;;
+	parrot:--fail)
+		words='exit-at-start never-healthy refuse-after die-before-first-byte die-mid-stream silent garbage half-event
+			infinite-line http-500 http-429 error-in-stream always-200 hang-mid-stream'
+		;;
+	parrot:--port | parrot:--host | parrot:--rate | parrot:--startup | parrot:--delay) return ;;
+	mount:*)
+		if [[ $cur != -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+			return
+		fi
+		words='-f -v -c -o --config --verbose --help --version'
+		;;
+	parrot:*) words='--port --host --api-key-file --rate --startup --delay --gate --fail --help --version' ;;
+	help:*) words='config mount parrot' ;;
+	*) return ;;
+	esac
+	compopt +o filenames 2> /dev/null
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _slullamafs slullamafs mount.slullamafs

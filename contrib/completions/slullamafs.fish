@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# fish completion for slullamafs and mount.slullamafs.
+
+set -l verbs mount parrot help
+complete -c slullamafs -f
+complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a mount -d 'Mount the models of a cluster'
+complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a parrot -d 'The built-in engine'
+complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a help -d 'The verbs, the keys of the configuration'
+complete -c slullamafs -l help -d 'Print a short help'
+complete -c slullamafs -l version -d 'Print the version'
+complete -c slullamafs -n '__fish_seen_subcommand_from help' -a 'config mount parrot'
+complete -c slullamafs -n '__fish_seen_subcommand_from mount' -a '(__fish_complete_directories)'
+complete -c slullamafs -n '__fish_seen_subcommand_from mount' -s f -d 'Stay in the foreground'
+complete -c slullamafs -n '__fish_seen_subcommand_from mount' -s v -l verbose -d 'Log more'
+complete -c slullamafs -n '__fish_seen_subcommand_from mount' -s c -l config -r -F -d Configuration
+complete -c slullamafs -n '__fish_seen_subcommand_from mount' -s o -x -a 'allow_other allow_root ro config=' -d 'Mount options'
+
+complete -c slullamafs -n '__fish_seen_subcommand_from parrot' -l port -x -d 'Listen there'
+complete -c slullamafs -n '__fish_seen_subcommand_from parrot' -l host -x -d 'Listen on this address'
+complete -c slullamafs -n '__fish_seen_subcommand_from parrot' -l api-key-file -r -F -d 'Keys, one a line'
+complete -c slullamafs -n '__fish_seen_subcommand_from parrot' -l rate -x -d 'Tokens a second'
+complete -c slullamafs -n '__fish_seen_subcommand_from parrot' -l startup -x -d 'Answer 503 for that many seconds'
+complete -c slullamafs -n '__fish_seen_subcommand_from parrot' -l delay -x -d 'Seconds before the first token'
+complete -c slullamafs -n '__fish_seen_subcommand_from parrot' -l gate -r -F -d 'Send as many tokens as the file has bytes'
+complete -c slullamafs -n '__fish_seen_subcommand_from parrot' -l fail -x -d 'Fail on demand' -a 'exit-at-start never-healthy refuse-after die-before-first-byte die-mid-stream silent garbage half-event infinite-line http-500 http-429 error-in-stream always-200 hang-mid-stream'
+
+complete -c mount.slullamafs -f -a '(__fish_complete_directories)'
+complete -c mount.slullamafs -s f -d 'Stay in the foreground'
+complete -c mount.slullamafs -s v -l verbose -d 'Log more'
+complete -c mount.slullamafs -s c -l config -r -F -d Configuration
+complete -c mount.slullamafs -s o -x -a 'allow_other allow_root ro config=' -d 'Mount options'
+complete -c mount.slullamafs -s h -l help -d 'Print a short help'
+complete -c mount.slullamafs -s V -l version -d 'Print the version'
