@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Each of the examples does what its first lines say. They are found by being there: one without a test here is told.
+. "$(dirname "$0")/lib.sh"
+examples=$here/../../examples
+
+mount_with <<- END || bail 'no mount'
+	[gateway]
+	listen = "127.0.0.1:0"
+	[model.parrot]
+	engine = "parrot"
+	aliases = ["bird"]
+	[model.broken]
+	engine = "parrot"
+	engine_args = ["--fail", "exit-at-start"]
+	[model.failing]
+	engine = "parrot"
+	engine_args = ["--fail", "http-500"]
+END
+
+tested=$(sed -n 's/^# --- //p' "$0")
+for example in "$examples"/*; do
+	ok "${example##*/} is tested" grep -qx "${example##*/}" <<< "$tested"
+done
+
+# --- wait-for-ready
+out=$("$examples/wait-for-ready" "$M/bird" 60 2>&1)
+is 'wait-for-ready waits' "$?" 0
+is 'the model is ready then' "$(status_of parrot state)" ready
+is 'and it has said so' "$(tail -n 1 <<< "$out" | cut -f 1)" ready
+status=0
+out=$("$examples/wait-for-ready" "$M/broken" 60 2>&1) || status=$?
+is 'wait-for-ready fails with the model' "$status" 1
+like 'and says why' "$out" $'failed\t.+'
+
+# --- ask-many
+for i in {1..50}; do
+	echo "question $i with 'quotes', \"these\" and \\ and \$(no)"
+done > "$T/prompts"
+ok 'ask-many asks all' "$examples/ask-many" "$M/parrot" "$T/answers" 8 < "$T/prompts"
+is 'each answer is to its question' "$(for f in "$T"/answers/*; do cat "$f"; echo; done)" "$(cat "$T/prompts")"
+status=0
+out=$(echo x | "$examples/ask-many" "$M/failing" "$T/none" 2>&1) || status=$?
+is 'ask-many fails if one fails' "$status" 1
+like 'and says which and why' "$out" '000001: .+'
+
+# --- openai-curl
+is 'openai-curl' "$("$examples/openai-curl" "$M/parrot" 'Ein "Wort" über alles')" 'Ein "Wort" über alles'
+not_ok 'openai-curl fails when the model does' "$examples/openai-curl" "$M/failing" x
+
+# --- commit-message
+if command -v git > /dev/null; then
+	export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_EDITOR=true
+	git init -q "$T/repository"
+	cd "$T/repository" || bail 'no repository'
+	git config user.name Somebody
+	git config user.email somebody@example.org
+	cp "$examples/commit-message" .git/hooks/prepare-commit-msg
+	git config slullamafs.model "$M/parrot"
+	echo 'a line' > file
+	git add file
+	ok 'a commit without a message' git commit -q
+	like 'commit-message has proposed one' "$(git log -1 --format=%B)" 'Write a commit message.*\+a line'
+	git commit -q --allow-empty -m 'my own'
+	is 'a message of yours is left alone' "$(git log -1 --format=%B)" 'my own'
+	git config slullamafs.model "$T/nowhere"
+	GIT_EDITOR='sed -i 1iwritten' git commit -q --allow-empty
+	is 'without a mount you write it' "$(git log -1 --format=%B)" written
+	cd / || exit
+else
+	skip 'commit-message' 'git is not installed'
+fi
+
+# --- config.toml
+sed 's/^listen = .*/listen = "127.0.0.1:0"/' "$examples/config.toml" > "$T/example.toml"
+mkdir "$T/llm2"
+ok 'config.toml can be mounted' "$SLULLAMAFS" mount "$T/llm2" -c "$T/example.toml"
+is 'with its models' "$(cd "$T/llm2" && echo */ask)" 'mine/ask parrot/ask q/ask qwen/ask'
+
+# --- quickstart
+mkdir "$T/tmp"
+quickstart() {
+	TMPDIR=$T/tmp SLULLAMAFS=$SLULLAMAFS setsid -w "$examples/quickstart" "$@" < /dev/null 2>&1
+}
+out=$(quickstart)
+is 'quickstart succeeds, without terminal and input' "$?" 0
+like 'it shows the answer' "$out" 'as it is made\.'
+like 'it shows it arriving' "$out" 'the first letter came after [0-9]+ ms, the last [1-9][0-9]{3} ms later'
+like 'it says how to go on' "$out" 'host = "LOGIN-NODE"'
+is 'it leaves nothing behind' "$(ls -A "$T/tmp"; grep "$T/tmp" /proc/self/mounts)" ''
+out=$(quickstart --keep)
+kept=$(sed -n 's/.*fusermount3 -u \([^ ;]*\);.*/\1/p' <<< "$out")
+ok 'quickstart --keep leaves the mount' is_mounted "$kept"
+ok 'it can be asked' test "$(cd "$kept" && echo again > parrot/ask; cat "$kept/parrot/reply")" = again
+ok 'and ended as it says' bash -c "$(tail -n 1 <<< "$out")"
+like 'quickstart --help' "$(quickstart --help)" 'quickstart \[--keep\] \[--cluster\]'
+not_ok 'quickstart with an unknown word' quickstart --frobnicate
+ok 'nothing unexpected in the log' no_complaints
+done_testing

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# What the program says of itself, and that the README's tree is the one that it serves.
+. "$(dirname "$0")/lib.sh"
+source_dir=$(cd "$(dirname "$0")/../.." && pwd)
+
+# says NAME STATUS REGEX COMMAND...: on standard output alone if the status is 0, on standard error alone if not.
+says() {
+	local name=$1 want=$2 regex=$3 status=0 said=out silent=err
+	shift 3
+	"$@" > "$T/out" 2> "$T/err" < /dev/null || status=$?
+	[ "$want" = 0 ] || said=err silent=out
+	if [ "$status" = "$want" ] && [ ! -s "$T/$silent" ] && [[ $(cat "$T/$said") =~ $regex ]]; then
+		pass "$name"
+	else
+		fail "$name" "status $status, want $want"$'\n'"$(cat "$T/out" "$T/err")"
+	fi
+}
+
+ln -s "$SLULLAMAFS" "$T/mount.slullamafs"
+ln -s "$SLULLAMAFS" "$T/mount.fuse.slullamafs"
+version='^slullamafs [0-9]+\.[0-9]+\.[0-9]+$'
+
+# --- each verb
+verbs=$("$SLULLAMAFS" help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
+is 'the verbs' "$(paste -s -d ' ' <<< "$verbs")" 'mount parrot help'
+for word in help --help -h; do
+	says "slullamafs $word" 0 '^usage: slullamafs VERB' "$SLULLAMAFS" "$word"
+done
+for word in --version -V; do
+	says "slullamafs $word" 0 "$version" "$SLULLAMAFS" "$word"
+done
+for verb in $verbs; do
+	says "slullamafs $verb --help" 0 '^usage: ' "$SLULLAMAFS" "$verb" --help
+	says "slullamafs help $verb" 0 '^usage: ' "$SLULLAMAFS" help "$verb"
+	says "slullamafs $verb --version" 0 "$version" "$SLULLAMAFS" "$verb" --version
+done
+for name in mount.slullamafs mount.fuse.slullamafs; do
+	says "$name --help" 0 '^usage: mount.slullamafs ' "$T/$name" --help
+	says "$name --version" 0 "$version" "$T/$name" --version
+done
+says 'help config' 0 $'\n\\[model.NAME\\]\n' "$SLULLAMAFS" help config
+
+# --- mistakes
+says 'no verb' 1 'which verb' "$SLULLAMAFS"
+says 'an unknown verb' 1 'unknown verb "frobnicate"' "$SLULLAMAFS" frobnicate
+says 'help for an unknown verb' 1 'unknown verb "frobnicate"' "$SLULLAMAFS" help frobnicate
+says 'an unknown verb with --version' 1 'unknown verb' "$SLULLAMAFS" frobnicate --version
+says 'mount without a mount point' 1 'no mount point' "$SLULLAMAFS" mount
+says 'mount on an empty word' 1 'the mount point is an empty word' "$SLULLAMAFS" mount ''
+says 'mount with an empty word for the configuration' 1 'the configuration is an empty word' "$SLULLAMAFS" mount '' "$M"
+says 'mount with an unknown option' 1 'unknown option "--frobnicate"' "$SLULLAMAFS" mount --frobnicate
+says 'mount with an option without its value' 1 'takes a value' "$SLULLAMAFS" mount -c
+says 'parrot with an unknown option' 2 'frobnicate' "$SLULLAMAFS" parrot --frobnicate
+says 'parrot with a port that is none' 2 'cannot use "x"' "$SLULLAMAFS" parrot --port x
+says 'parrot with a rate of nothing' 2 '--rate: cannot use "0"' "$SLULLAMAFS" parrot --rate 0
+says 'parrot with an argument' 2 'unexpected argument "x"' "$SLULLAMAFS" parrot x
+
+# --- the README's tree: names by indentation, two blanks each, to full paths
+readme_tree() {
+	awk '
+		/^## The tree/ { section = 1 }
+		section && /^```/ { if (inside) exit; inside = 1; next }
+		inside {
+			match($0, /^ */)
+			depth = RLENGTH / 2
+			name[depth] = $1
+			sub(/\/$/, "", name[depth])
+			path = name[0]
+			for (i = 1; i <= depth; i++)
+				path = path "/" name[i]
+			print path
+		}' "$source_dir/README.md" | sort
+}
+served_tree() {
+	(cd "$M" && find . -mindepth 1) | sed -E 's|^\./||
+		s|^jobs/local\.[^/]+|jobs/<cluster>.<id>|
+		s|^clusters/local|clusters/<name>|
+		s/^bird$/<alias>/
+		s#^(jobs.*/models/)?parrot#\1<model>#' | sort
+}
+mount_with <<- END || bail 'no mount'
+	[gateway]
+	listen = "127.0.0.1:0"
+	[model.parrot]
+	engine = "parrot"
+	aliases = ["bird"]
+END
+is 'a model that is awake' "$(echo hello > "$M/parrot/ask"; cat "$M/parrot/reply")" hello
+is "the README's tree is the one that is served" "$(readme_tree)" "$(served_tree)"
+
+# What the README and the manual say of the verbs in ctl.
+for word in $(cut -d ' ' -f 1 "$M/ctl" "$M/parrot/ctl" "$M"/jobs/*/ctl | sort -u); do
+	ok "the README knows the verb $word" grep -qE "^ +ctl .*\\b$word\\b" "$source_dir/README.md"
+	ok "the manual knows the verb $word" grep -qE "\\b$word\\b" "$source_dir/fs/slullamafs.1"
+done
+ok 'nothing unexpected in the log' no_complaints
+done_testing
