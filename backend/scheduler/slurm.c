@@ -11,6 +11,7 @@
  * choose (account, partition, cluster) are left. Clocks are never compared: see slurm_parse.c. */
 #include "backend/scheduler/kinds.h"
 #include "backend/scheduler/replies.h"
+#include "backend/scheduler/slurm_known.h"
 #include "backend/scheduler/slurm_parse.h"
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
@@ -50,7 +51,8 @@ struct slurm {
     bool is_here; /* no host is configured */
     char *host;   /* for sentences: "alvis2", "this machine" */
     char tag[9];
-    struct list calls;               /* commands under way */
+    struct list calls; /* commands under way */
+    struct slurm_known known;
     struct place places[MAX_PLACES]; /* our pending jobs, by the last whole query */
     size_t n_places;
     uint64_t counted_ms; /* when their positions were last counted; 0 = never */
@@ -66,6 +68,8 @@ struct call {
     sched_done_f done;
     void *arg;
     size_t n_ids;
+    struct slurm_jobs jobs;     /* of a query, while .. */
+    struct slurm_known lacking; /* .. those that it left out are asked about */
 };
 
 /* ---- Commands */
@@ -103,6 +107,8 @@ static struct call *run(struct slurm *s, struct buf *line, const char *input, ui
 static void call_free(struct call *c)
 {
     list_remove(&c->link);
+    slurm_jobs_free(&c->jobs);
+    slurm_known_free(&c->lacking);
     free(c);
 }
 
@@ -174,6 +180,8 @@ static void submitted_cb(void *arg, const struct command_result *r)
     struct err e = { "" };
     int rc = submit_result(c->owner, r, id, &e);
 
+    if (rc == 0)
+        slurm_known_add(&c->owner->known, id);
     call_free(c);
     copy.submit(copy.arg, rc, id, e.text);
 }
@@ -199,6 +207,12 @@ static void slurm_submit(struct scheduler *sched, const struct job_spec *spec, s
 }
 
 /* ---- Query */
+
+/* The user's own settings that would change what squeue is asked or shows. */
+#define QUERY_UNSET                                                                                          \
+    "SQUEUE_ACCOUNT SQUEUE_ALL SQUEUE_ARRAY SQUEUE_FEDERATION SQUEUE_FORMAT SQUEUE_FORMAT2 "                 \
+    "SQUEUE_LICENSES SQUEUE_LOCAL SQUEUE_NAMES SQUEUE_PARTITION SQUEUE_PRIORITY SQUEUE_QOS SQUEUE_SIBLING "  \
+    "SQUEUE_SORT SQUEUE_STATES SQUEUE_USERS"
 
 /* One partition's pending jobs in the order in which Slurm would start them, of which only the lines of our
  * jobs come back, with their numbers. It runs behind the end of the query proper, which nothing here can
@@ -227,12 +241,7 @@ static void add_query(struct buf *line, const struct slurm *s)
 {
     static const char *const fields[] = SLURM_FIELDS;
 
-    begin_command(
-        line, s,
-        "SQUEUE_ACCOUNT SQUEUE_ALL SQUEUE_ARRAY SQUEUE_FEDERATION SQUEUE_FORMAT SQUEUE_FORMAT2 "
-        "SQUEUE_LICENSES "
-        "SQUEUE_LOCAL SQUEUE_NAMES SQUEUE_PARTITION SQUEUE_PRIORITY SQUEUE_QOS SQUEUE_SIBLING SQUEUE_SORT "
-        "SQUEUE_STATES SQUEUE_USERS");
+    begin_command(line, s, QUERY_UNSET);
     buf_addf(line,
              "LC_ALL=C; SLURM_TIME_FORMAT=%%s; export LC_ALL SLURM_TIME_FORMAT; "
              "date \"+%s now %%s %%Y-%%m-%%dT%%H:%%M:%%S\"; $T squeue -u $(id -u) -a -t all -o \"%s[",
@@ -302,18 +311,60 @@ static int query_result(struct slurm *s, const struct command_result *r, struct 
     return rc;
 }
 
-static void queried_cb(void *arg, const struct command_result *r)
+static void end_query(struct call *c, int rc, const char *err)
 {
-    struct call *c = arg, copy = *c;
-    struct slurm_jobs jobs = { 0 };
-    struct err e = { "" };
-    int rc = query_result(c->owner, r, &jobs, &e);
+    struct call copy = *c;
 
     if (rc == 0)
-        note_places(c->owner, &jobs);
+        note_places(c->owner, &c->jobs);
+    c->jobs = (struct slurm_jobs){ 0 };
     call_free(c);
-    copy.query(copy.arg, rc, jobs.v, jobs.n, e.text);
-    slurm_jobs_free(&jobs);
+    copy.query(copy.arg, rc, rc == 0 ? copy.jobs.v : NULL, rc == 0 ? copy.jobs.n : 0, err);
+    slurm_jobs_free(&copy.jobs);
+}
+
+static void asked_cb(void *arg, const struct command_result *r)
+{
+    struct call *c = arg;
+    struct err e = { "" };
+    int rc = slurm_parse_asked(r->out, r->out_len, c->owner->tag, &c->lacking, &e);
+
+    /* What is in doubt stays known, to be asked about again. */
+    for (size_t i = 0; i < c->lacking.n; i++)
+        slurm_known_add(&c->owner->known, c->lacking.ids[i]);
+    if (rc == 0)
+        slurm_known_set(&c->owner->known, &c->jobs);
+    else if (r->rc < 0)
+        rc = err_set(&e, r->rc, "%s", r->err);
+    end_query(c, rc, e.text);
+}
+
+static void ask_about_lacking(struct call *c)
+{
+    struct slurm *s = c->owner;
+    struct buf line = { 0 };
+
+    begin_command(&line, s, QUERY_UNSET);
+    buf_adds(&line, "LC_ALL=C; export LC_ALL; ");
+    slurm_add_asking(&line, &c->lacking, s->tag);
+    buf_adds(&line, "'");
+    c->command = transport_run(s->transport, buf_str(&line), NULL, 0, CONNECT_MS, QUERY_MS, asked_cb, c);
+    buf_free(&line);
+}
+
+static void queried_cb(void *arg, const struct command_result *r)
+{
+    struct call *c = arg;
+    struct err e = { "" };
+    int rc = query_result(c->owner, r, &c->jobs, &e);
+
+    if (rc == 0 && slurm_known_lacking(&c->owner->known, &c->jobs, &c->lacking) > 0) {
+        ask_about_lacking(c);
+        return;
+    }
+    if (rc == 0)
+        slurm_known_set(&c->owner->known, &c->jobs);
+    end_query(c, rc, e.text);
 }
 
 static void slurm_query(struct scheduler *sched, sched_query_f cb, void *arg)
@@ -425,6 +476,7 @@ static void slurm_destroy(struct scheduler *sched)
         call_free(c);
     }
     replies_destroy(s->replies);
+    slurm_known_free(&s->known);
     free(s->prefix);
     free(s->host);
     free(s);

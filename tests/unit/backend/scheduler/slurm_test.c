@@ -303,6 +303,54 @@ static void a_query_that_is_not_whole_lists_nothing(void **state)
     assert_non_null(strstr(rig.err, "fatal: no home"));
 }
 
+/* Both commands of such a query get the same output here: each reads its own part. */
+static void a_job_that_is_left_out_is_gone_only_if_slurm_says_so(void **state)
+{
+#define SHORTER "@\n@ now 100 x\n" HEAD ROW("8", "RUNNING", "None") "\n@ end 0\n"
+    static const char *const doubts[] = {
+        SHORTER,
+        SHORTER "JOBID\n7\n\n@ asked 7 0\n",
+        SHORTER "JOBI\n\n@ asked 7 0\n",
+        SHORTER "\n@ asked 7 0\n",
+        SHORTER "slurm_load_jobs error: Unable to contact slurm controller\n\n@ asked 7 1\n",
+        SHORTER "slurm_load_jobs error: Invalid job id specified\n\n@ asked 7",
+    };
+
+    (void)state;
+    result(0, "@\n@ now 100 x\n" HEAD ROW("7", "RUNNING", "None") ROW("8", "RUNNING", "None") "\n@ end 0\n",
+           "");
+    assert_int_equal(rig_query(), 0);
+    for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++) {
+        result(0, doubts[i], "");
+        assert_int_equal(rig_query(), -EPROTO);
+        assert_non_null(strstr(rig.err, "left out job 7"));
+        assert_non_null(strstr(standin.line, "squeue -a -t all -j 7 "));
+    }
+    lost(-ECONNRESET, SHORTER, "the connection broke");
+    assert_int_equal(rig_query(), -ECONNRESET);
+    result(0, SHORTER "slurm_load_jobs error: Invalid job id specified\n\n@ asked 7 1\n", "");
+    assert_int_equal(rig_query(), 0);
+    assert_int_equal(rig.n, 1);
+    int runs = standin.runs;
+    result(0, SHORTER, "");
+    assert_int_equal(rig_query(), 0);
+    assert_int_equal(standin.runs, runs + 1);
+    /* A version that shows an unknown id as an empty list. */
+    result(0, "@\n@ now 100 x\n" HEAD "\n@ end 0\nJOBID\n\n@ asked 8 0\n", "");
+    assert_int_equal(rig_query(), 0);
+    assert_int_equal(rig.n, 0);
+}
+
+static void a_job_that_has_ended_may_be_forgotten(void **state)
+{
+    (void)state;
+    result(0, "@\n@ now 100 x\n" HEAD ROW("7", "COMPLETED", "None") "\n@ end 0\n", "");
+    assert_int_equal(rig_query(), 0);
+    result(0, "@\n@ now 100 x\n" HEAD "\n@ end 0\n", "");
+    assert_int_equal(rig_query(), 0);
+    assert_int_equal(standin.runs, 2);
+}
+
 static void positions_are_counted_rarely_and_remembered(void **state)
 {
     (void)state;
@@ -366,6 +414,8 @@ static const char standin_squeue[] =
     "[ -z \"$SQUEUE_STATES$SQUEUE_FORMAT2\" ] || exit 9\n"
     "for f; do :; done\n" /* the last argument is the format */
     "case \" $* \" in *\" PD \"*) printf '5\\n7\\n'; exit;; esac\n"
+    "case \" $* \" in *\" -j 4711 \"*) echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1;; "
+    "esac\n"
     "row() { echo \"$f\" | sed "
     "\"s,%i,$1,;s,%T,$2,;s,%N,,;s,%P,gpu,;s,%S,N/A,;s,%L,1:00,;s,%M,0:00,;s,%r,None,;"
     "s,%j,$3,;s,%k,$4,\"; }\n"
@@ -459,6 +509,8 @@ int main(void)
         T(words_that_a_shell_could_misread_are_refused),
         T(a_query_that_is_whole_counts),
         T(a_query_that_is_not_whole_lists_nothing),
+        T(a_job_that_is_left_out_is_gone_only_if_slurm_says_so),
+        T(a_job_that_has_ended_may_be_forgotten),
         T(positions_are_counted_rarely_and_remembered),
         T(cancels_tell_what_scancel_said),
         T(destroying_drops_what_is_under_way),
