@@ -263,7 +263,7 @@ static void one_without_jobs_ends_at_once(void **state)
     stop();
     uint64_t begin = mono_ms();
     WAIT(rig.stopped);
-    assert_true(mono_ms() - begin < 2000);
+    assert_true(mono_ms() - begin < 7000);
     assert_int_equal(the_cluster()->queries, 0);
 }
 
@@ -276,7 +276,7 @@ static void one_whose_scheduler_is_away_ends_all_the_same(void **state)
     stop();
     uint64_t begin = mono_ms();
     WAIT(rig.stopped);
-    assert_true(mono_ms() - begin < 9500);
+    assert_true(mono_ms() - begin < 20000);
 }
 
 static void a_submission_under_way_at_the_end_leaves_no_job(void **state)
