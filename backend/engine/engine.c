@@ -9,14 +9,18 @@ extern const char text_llamacpp[], text_command[], text_parrot[];
 
 /* An empty chat request costs an engine nothing: it is refused for its key (401, 403) before it is looked at,
  * and for its missing messages (400, 422; 500 by older llama-servers) after that. */
-#define CHAT_PROOF "POST", "/v1/chat/completions", "{}"
+#define CHAT_PROOF .proof_method = "POST", .proof_path = "/v1/chat/completions", .proof_body = "{}"
 
+/* clang-format off */
 static const struct engine engines[] = {
-    /* name, script, binary, health, has_key, key_optional, needs_model, needs_command, is_ours, proof */
-    { "llamacpp", text_llamacpp, "llama-server", "/health", true, false, true, false, false, CHAT_PROOF },
-    { "command", text_command, "", "/health", true, true, false, true, false, CHAT_PROOF },
-    { "parrot", text_parrot, "slullamafs", "/health", true, false, false, false, true, CHAT_PROOF },
+    { .name = "llamacpp", .script = text_llamacpp, .binary = "llama-server", .health_path = "/health",
+      .has_key = true, .needs_model = true, .apis = API_OPENAI, CHAT_PROOF },
+    { .name = "command", .script = text_command, .binary = "", .health_path = "/health",
+      .has_key = true, .key_optional = true, .needs_command = true, .apis = API_OPENAI, CHAT_PROOF },
+    { .name = "parrot", .script = text_parrot, .binary = "slullamafs", .health_path = "/health",
+      .has_key = true, .is_ours = true, .apis = API_OPENAI, CHAT_PROOF },
 };
+/* clang-format on */
 
 const struct engine *engine_find(const char *name)
 {

@@ -11,6 +11,14 @@
 /* What runs inside a job and answers: how it is started, when it is healthy, how it proves that it is ours. A
  * new engine is a row in engines[] (engine.c) and a text file with its shell lines beside it. */
 
+/* The dialects of HTTP requests. What an engine does not speak by itself the gateway has to translate. */
+enum engine_api {
+    API_OPENAI = 1,    /* /v1/chat/completions, /v1/completions, /v1/embeddings */
+    API_OLLAMA = 2,    /* /api/chat, /api/generate, /api/embed */
+    API_ANTHROPIC = 4, /* /v1/messages */
+    API_RESPONSES = 8, /* /v1/responses */
+};
+
 struct engine {
     const char *name;
     const char *script; /* shell lines that define `engine()`: see job.sh for what is set when it is called */
@@ -21,6 +29,7 @@ struct engine {
     bool needs_model;        /* it cannot start without `model` (or engine_args that name one) */
     bool needs_command;      /* it cannot start without `command` */
     bool is_ours;            /* it is in our own binary, which need not be looked for on this machine */
+    unsigned apis;           /* of enum engine_api: those that every version of it speaks by itself */
     const char *proof_method, *proof_path, *proof_body; /* a request that needs the key and costs nothing */
 };
 

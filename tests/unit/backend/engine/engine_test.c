@@ -23,6 +23,7 @@ static void test_rows(void **state)
         assert_int_equal(en->health_path[0], '/');
         assert_int_equal(en->proof_path[0], '/');
         assert_true(en->has_key);
+        assert_true(en->apis & API_OPENAI);
     }
 }
 
