@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JUST_MS 20000 /* beyond Slurm's usual KillWait a job that does not end is not worth the controller's time */
+#define JUST_MS                                                                                              \
+    20000 /* beyond Slurm's usual KillWait a job that does not end is not worth the controller's time */
 #define KEEP_MS      (3600 * 1000) /* an ended job stays in the tree for an hour (CONTRACT.md 2) .. */
 #define KEEP_MORE_MS (60 * 1000)   /* .. and longer while its scheduler still owes an answer */
 #define ENDED_MAX    200           /* jobs that are kept so: a failing model may be asked in a loop */
@@ -301,6 +302,8 @@ struct job *job_create(struct cluster *c, struct model *m)
     j->err = growing_create(LOG_KEEP);
     j->priv = NEW(struct job_inner);
     inner(j)->elapsed_s = -1;
+    inner(j)->progress.value = -1;
+    inner(j)->exposed = "";
     inner(j)->comment = xstrdup("");
     inner(j)->retry = timer_create_on(h->loop, retry_cb, j);
     watch_create(j);

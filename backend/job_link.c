@@ -181,6 +181,12 @@ static void probed_cb(void *arg, enum probe_result r, int rc, const char *text)
     }
 }
 
+/* Behind its relay an engine can, also where the user would have let it be exposed. */
+bool job_wants_proof(const struct job *j)
+{
+    return engine_wants_proof(j->engine, j->config) || !strcmp(inner(j)->exposed, "node");
+}
+
 static void probe(struct job *j)
 {
     struct job_inner *in = inner(j);
@@ -188,7 +194,7 @@ static void probe(struct job *j)
     if (in->probe || !j->client)
         return;
     in->probe = probe_start(j->cluster->house->loop, j->client, j->engine, j->config, j->secret,
-                            engine_wants_proof(j->engine, j->config), PROBE_MS, probed_cb, j);
+                            job_wants_proof(j), PROBE_MS, probed_cb, j);
 }
 
 static void probe_cb(void *arg)

@@ -3,6 +3,7 @@
 #define BACKEND_JOB_PRIVATE_H
 #include "backend/base/timer.h"
 #include "backend/cluster.h"
+#include "backend/engine/progress.h"
 #include "backend/house.h"
 #include "backend/job.h"
 #include "backend/model.h"
@@ -36,6 +37,7 @@ struct follow { /* one file on the cluster */
     uint64_t off;
     bool asked;
     bool behind; /* there was more of it than one look takes */
+    struct progress_line line;
 };
 
 struct job_inner {
@@ -59,12 +61,15 @@ struct job_inner {
     uint64_t tick_due; /* mono_ms() of the next look, while tick runs */
     struct follow out, err, state;
     unsigned lease_count;
-    bool lease_told;       /* that, in the log: once is enough */
-    char *lease_trouble;   /* why the lease could not be written; NULL = it could */
-    struct buf state_text; /* as it was read last */
-    char *run_line;        /* the `job` line of the run that counts */
-    char *stale_run;       /* that of a run before a requeue */
-    char *complaint;       /* the script's own words of what is wrong */
+    bool lease_told;          /* that, in the log: once is enough */
+    char *lease_trouble;      /* why the lease could not be written; NULL = it could */
+    struct buf state_text;    /* as it was read last */
+    char *run_line;           /* the `job` line of the run that counts */
+    char *stale_run;          /* that of a run before a requeue */
+    char *complaint;          /* the script's own words of what is wrong */
+    struct progress progress; /* of the engine's start, as its log or its script tells it */
+    const char
+        *exposed; /* "node", "cluster": to whom the script says that the engine is open; "" = nothing said */
     /* job_link.c */
     struct probe *probe;
     struct timer *probe_timer;
@@ -98,6 +103,9 @@ void job_scancel(struct job *j);      /* while ENDING */
 bool job_has_run(const struct job *j); /* the scheduler lets it run, as far as we know */
 void job_requeued(struct job *j);      /* this run is over, and the job is not */
 void job_replace(char **s, const char *with);
+
+/* job_link.c: must its engine prove that it is ours, as far as its script has told what guards it? */
+bool job_wants_proof(const struct job *j);
 
 /* job_link.c: an address was published, by the Comment or by `state`; taken if its host is one of the job's
  * nodes. */

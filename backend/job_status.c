@@ -16,9 +16,22 @@ const char *job_node(const struct job *j)
     return j->host[0] ? j->host : j->nodes;
 }
 
+/* What is known of the engine's start: its own answer while it loads is the newest where it has a number, then its log and
+ * its script; NULL = nothing. value may be NULL. */
+static const char *start_of(const struct job *j, double *value)
+{
+    const struct job_inner *in = inner(j);
+    double probed = in->loading ? probe_progress(in->loading) : -1;
+    bool logged = in->progress.text[0] && (j->state == JOB_RUNNING || j->state == JOB_FOUND);
+
+    if (value)
+        *value = probed < 0 && logged ? in->progress.value : probed;
+    return probed < 0 && logged ? in->progress.text : in->loading;
+}
+
 const char *job_reason(const struct job *j)
 {
-    const char *loading = inner(j)->loading;
+    const char *loading = start_of(j, NULL);
 
     if (j->over && j->error)
         return j->error;
@@ -35,7 +48,20 @@ const char *job_reason(const struct job *j)
 
 double job_progress(const struct job *j)
 {
-    return inner(j)->loading ? probe_progress(inner(j)->loading) : -1;
+    double value;
+
+    start_of(j, &value);
+    return value;
+}
+
+/* Who reaches the engine without a key: what its script has seen counts, else what has to be expected. */
+static json_t *exposed(const struct job *j)
+{
+    if (inner(j)->exposed[0])
+        return json_string(inner(j)->exposed);
+    if (!j->config->job.expose || engine_wants_proof(j->engine, j->config))
+        return j->engine->relay && j->port ? json_string("node") : json_null();
+    return json_string(j->cluster->sched->ops->remote_nodes ? "cluster" : "node");
 }
 
 void job_last_words(const struct job *j, struct buf *out)
@@ -70,12 +96,8 @@ json_t *job_status(const struct job *j)
         json_time(&start), "node", json_str(job_node(j)), "port",
         j->port ? json_integer(j->port) : json_null(), "url", json_str(url), "workdir", j->workdir,
         "submitted", json_time(&j->submitted), "started", json_time(&j->started), "ends_at", json_time(&ends),
-        "ready", j->state == JOB_HEALTHY, "active", j->n_active, "exposed",
-        j->config->job.expose && !engine_wants_proof(j->engine, j->config)
-            ? json_string(j->cluster->sched->ops->remote_nodes ? "cluster" : "node")
-            : json_null(),
-        "exit", j->exit_status >= 0 ? json_integer(j->exit_status) : json_null(), "last_error",
-        json_str(j->error));
+        "ready", j->state == JOB_HEALTHY, "active", j->n_active, "exposed", exposed(j), "exit",
+        j->exit_status >= 0 ? json_integer(j->exit_status) : json_null(), "last_error", json_str(j->error));
 
     free(url);
     return s;

@@ -63,6 +63,14 @@ static void take_notice(struct job *j, const struct job_notice *n)
     case NOTICE_ERROR:
         job_replace(&in->complaint, n->text);
         break;
+    case NOTICE_PROGRESS: /* of several in the file the last one counts: read_state() tells */
+        in->progress.value = n->value;
+        snprintf(in->progress.text, sizeof in->progress.text, "%s", n->text);
+        break;
+    case NOTICE_EXPOSED: /* once open to the cluster, always */
+        if (strcmp(in->exposed, "cluster") != 0)
+            in->exposed = n->text[0] == 'c' ? "cluster" : "node";
+        break;
     case NOTICE_JOB:
     case NOTICE_SIGNAL:
         break;
@@ -105,6 +113,7 @@ static void read_state(struct job *j, const char *text, size_t len)
         exited |= n.kind == NOTICE_EXIT;
     }
     free(copy);
+    job_tell(j);
     if (exited && job_has_run(j)) {
         job_set_error(j, -EIO, "%s", inner(j)->complaint);
         job_handle(j, JOB_EV_SICK, j->error);
@@ -134,6 +143,14 @@ static void state_cb(void *arg, int rc, uint64_t size, const char *data, size_t 
 
 static void look_at_log(struct job *j, struct follow *f);
 
+/* An engine that has not begun to answer tells in its log what it does. */
+static void look_for_progress(struct job *j, struct follow *f, const char *data, size_t len)
+{
+    if ((j->state == JOB_RUNNING || j->state == JOB_FOUND) &&
+        progress_feed(j->engine->name, &f->line, data, len, &inner(j)->progress))
+        job_tell(j);
+}
+
 /* What would be let go before anybody could read it is not fetched. */
 static void skip(struct follow *f, struct growing *g, uint64_t size)
 {
@@ -151,8 +168,10 @@ static void log_came(struct job *j, struct follow *f, struct growing *g, int rc,
     f->asked = false;
     if (rc == 0 && size < f->off) {
         f->off = 0; /* the job began anew */
+        f->line.len = 0;
     } else if (rc == 0) {
         growing_add(g, data, len);
+        look_for_progress(j, f, data, len);
         f->off += len;
         f->behind = f->off < size; /* it may have grown since its size was taken */
         if (f->behind && size - f->off > LOG_KEEP)
@@ -355,6 +374,8 @@ void watch_requeued(struct job *j)
     free(in->stale_run);
     in->stale_run = in->run_line;
     in->run_line = NULL;
+    in->progress = (struct progress){ .value = -1 };
+    in->exposed = "";
     buf_reset(&in->state_text);
 }
 

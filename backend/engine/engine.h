@@ -23,14 +23,19 @@ struct engine {
     const char *name;
     const char *script; /* shell lines that define `engine()`: see job.sh for what is set when it is called */
     const char *binary; /* default of the key `binary`; "" = the first word of `command` */
-    const char *health_path; /* default of the key `health` */
-    bool has_key;            /* it refuses requests without our secret; else see `expose` */
-    bool key_optional;       /* with expose = true it may serve without a key */
-    bool needs_model;        /* it cannot start without `model` (or engine_args that name one) */
-    bool needs_command;      /* it cannot start without `command` */
-    bool is_ours;            /* it is in our own binary, which need not be looked for on this machine */
-    unsigned apis;           /* of enum engine_api: those that every version of it speaks by itself */
+    const char *health_path;       /* default of the key `health` */
+    bool has_key;                  /* it refuses requests without our secret, or the relay before it does */
+    bool key_optional;             /* with expose = true it may serve without a key */
+    bool needs_model;              /* it cannot start without `model` (or engine_args that name one) */
+    bool needs_command;            /* it cannot start without `command` */
+    bool is_ours;                  /* it is in our own binary, which need not be looked for on this machine */
+    bool relay;                    /* it knows no key: relay.py asks for it, where there is a Python */
+    bool image;                    /* it can run in a container */
+    bool needs_name;               /* a request has to name the model as the engine knows it */
+    bool any_request_is_inference; /* CONTRACT.md 7: all but the one for its health path */
+    unsigned apis;                 /* of enum engine_api: those that every version of it speaks by itself */
     const char *proof_method, *proof_path, *proof_body; /* a request that needs the key and costs nothing */
+    int proof_status; /* what our key gets there; 0 = an engine's complaint about an empty request */
 };
 
 const struct engine *engine_find(const char *name); /* NULL if there is none */
@@ -38,6 +43,13 @@ const struct engine *engine_find(const char *name); /* NULL if there is none */
 /* Must the engine of this model prove that it is ours (probe_start's want_proof)? Always, but where a program
  * that knows no key was exposed on purpose. Pure. */
 bool engine_wants_proof(const struct engine *en, const struct model_config *m);
+
+/* The name by which the engine serves it: that of a path in a Hugging Face cache (.../models--ORG--NAME/...) is ORG/NAME,
+ * any other is the key `model`. Appended; nothing where there is none. Pure. */
+void engine_served_name(const struct model_config *m, struct buf *out);
+
+/* Does a client of the gateway that says `name` mean this model: what it loads, or what that is served as? Pure. */
+bool engine_serves(const struct model_config *m, const char *name);
 
 /* ---- The job script: our prologue (job.sh) with the engine's lines in it. */
 
@@ -70,15 +82,27 @@ int engine_script(const struct script_params *p, struct buf *out, struct err *e)
  *   exit status=N                        the engine ended, and the job with it
  *   lease                                the lease ran out, the job ends itself
  *   error text=...                       to the end of the line: what is wrong, for people
+ *   progress [value=0.43] text=...       likewise: what the engine does until it is ready
+ *   exposed to=node|cluster              who else can reach the engine without a key
  *
  * and sets its Comment to traefik,<service>,http://<node>:<port>,sfs,<addr> where scontrol is there. */
 
 struct job_notice {
-    enum { NOTICE_JOB, NOTICE_LISTENING, NOTICE_SIGNAL, NOTICE_EXIT, NOTICE_LEASE, NOTICE_ERROR } kind;
+    enum {
+        NOTICE_JOB,
+        NOTICE_LISTENING,
+        NOTICE_SIGNAL,
+        NOTICE_EXIT,
+        NOTICE_LEASE,
+        NOTICE_ERROR,
+        NOTICE_PROGRESS,
+        NOTICE_EXPOSED
+    } kind;
     char host[256], addr[64]; /* JOB: host; LISTENING: both, addr "" where it was not told */
     int port;                 /* LISTENING: 1..65535 */
     int status;               /* EXIT: 0..255; SIGNAL: its number */
-    char text[400];           /* ERROR: one line of UTF-8 */
+    double value;             /* PROGRESS: 0 to 1, or -1 where it was not told */
+    char text[400];           /* ERROR, PROGRESS: one line of UTF-8; EXPOSED: "node" or "cluster" */
 };
 
 /* Parse one line (no newline). 0, or -EINVAL for one that is none of ours: skip it. */

@@ -123,6 +123,41 @@ static int read_error(const char *line, struct job_notice *n)
     return 0;
 }
 
+/* The text goes to the end of the line, so it comes last. */
+static int read_progress(const char *line, struct job_notice *n)
+{
+    const char *text = strstr(line, " text="), *value;
+    struct buf b = { 0 };
+    size_t len;
+    char *end;
+
+    if (!text)
+        return -EINVAL;
+    n->value = -1;
+    if (!find_value(line, "value", &value, &len) && value < text) {
+        n->value = strtod(value, &end);
+        if (!isdigit((unsigned char)*value) || end != value + len || !(n->value >= 0 && n->value <= 1))
+            return -EINVAL;
+    }
+    message_quote(text + 6, strlen(text + 6), &b);
+    memcpy(n->text, buf_str(&b), b.len + 1);
+    buf_free(&b);
+    return 0;
+}
+
+static int read_exposed(const char *line, struct job_notice *n)
+{
+    const char *value;
+    size_t len;
+
+    if (find_value(line, "to", &value, &len))
+        return -EINVAL;
+    if ((len != 4 || memcmp(value, "node", 4)) && (len != 7 || memcmp(value, "cluster", 7)))
+        return -EINVAL;
+    memcpy(n->text, value, len);
+    return 0;
+}
+
 _Static_assert(sizeof((struct job_notice *)0)->text > MESSAGE_MAX + 8, "a quoted message fits into a notice");
 
 static const struct {
@@ -130,9 +165,14 @@ static const struct {
     int kind;
     int (*read)(const char *line, struct job_notice *n);
 } words[] = {
-    { "job", NOTICE_JOB, read_job },          { "listening", NOTICE_LISTENING, read_listening },
-    { "signal", NOTICE_SIGNAL, read_signal }, { "exit", NOTICE_EXIT, read_exit },
-    { "lease", NOTICE_LEASE, read_lease },    { "error", NOTICE_ERROR, read_error },
+    { "job", NOTICE_JOB, read_job },
+    { "listening", NOTICE_LISTENING, read_listening },
+    { "signal", NOTICE_SIGNAL, read_signal },
+    { "exit", NOTICE_EXIT, read_exit },
+    { "lease", NOTICE_LEASE, read_lease },
+    { "error", NOTICE_ERROR, read_error },
+    { "progress", NOTICE_PROGRESS, read_progress },
+    { "exposed", NOTICE_EXPOSED, read_exposed },
 };
 
 int job_notice_parse(const char *line, struct job_notice *out)

@@ -40,6 +40,17 @@ static void test_lines(void **state)
     assert_int_equal(n.kind, NOTICE_SIGNAL);
     assert_int_equal(n.status, 15);
     assert_int_equal(parsed("lease").kind, NOTICE_LEASE);
+    n = parsed("progress value=0.43 text=pulling a value=0.9");
+    assert_int_equal(n.kind, NOTICE_PROGRESS);
+    assert_true(n.value > 0.42 && n.value < 0.44);
+    assert_string_equal(n.text, "pulling a value=0.9");
+    n = parsed("progress text=pulling b value=0.9");
+    assert_true(n.value < 0);
+    assert_string_equal(n.text, "pulling b value=0.9");
+    n = parsed("exposed to=cluster");
+    assert_int_equal(n.kind, NOTICE_EXPOSED);
+    assert_string_equal(n.text, "cluster");
+    assert_string_equal(parsed("exposed to=node").text, "node");
     n = parsed("error text=no = \"way\"\tout");
     assert_int_equal(n.kind, NOTICE_ERROR);
     assert_string_equal(n.text, "no = \"way\" out");
@@ -81,6 +92,16 @@ static void test_others(void **state)
         "exit status=",
         "error",
         "error texts=x",
+        "progress",
+        "progress value=0.5",
+        "progress value=2 text=x",
+        "progress value=nan text=x",
+        "progress value=-0.5 text=x",
+        "progress value=0.5x text=x",
+        "exposed",
+        "exposed to=",
+        "exposed to=nodes",
+        "exposed to=all",
         "Welcome to the cluster",
     };
     struct job_notice n = { .port = 7 };
