@@ -12,7 +12,7 @@
 #define DEPTH 512 /* levels; a bit each in `closers` */
 
 struct scan {
-    const char *p, *end;
+    const char *p, *end, *begin;
     int depth;
     unsigned char closers[DEPTH]; /* what ends each open level */
 };
@@ -223,7 +223,11 @@ static int take_model(struct scan *s, struct body_facts *out, struct err *e)
     if (!take(s, '"'))
         return err_set(e, -EINVAL, "\"model\" in the request body is not a string");
     out->has_model = true;
-    return take_string(s, &out->model) ? 0 : -EPROTO;
+    out->model_at = (size_t)(s->p - s->begin) - 1;
+    if (!take_string(s, &out->model))
+        return -EPROTO;
+    out->model_len = (size_t)(s->p - s->begin) - out->model_at;
+    return 0;
 }
 
 static int take_field(struct scan *s, struct body_facts *out, struct err *e)
@@ -247,13 +251,15 @@ static int take_field(struct scan *s, struct body_facts *out, struct err *e)
 
 int model_field_scan(const char *body, size_t len, struct body_facts *out, struct err *e)
 {
-    struct scan s = { .p = body, .end = body + len };
+    struct scan s = { .p = body, .end = body + len, .begin = body };
     int rc = 0;
 
     *out = (struct body_facts){ 0 };
     if (!take(&s, '{'))
         return not_json(e, &s, body);
-    bool more = !take(&s, '}');
+    out->model_at = (size_t)(s.p - body);
+    out->empty = take(&s, '}');
+    bool more = !out->empty;
     while (rc == 0 && more) {
         rc = take_field(&s, out, e);
         if (rc == 0 && !take(&s, ',')) {

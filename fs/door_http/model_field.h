@@ -11,6 +11,9 @@
 struct body_facts {
     struct buf model; /* the top-level "model", unescaped; freed by the caller */
     bool has_model;
+    bool empty; /* no field at all */
+    /* Where its literal stands in the body, quotes included; without a model: where the first field may stand, and 0. */
+    size_t model_at, model_len;
     bool stream; /* the top-level "stream" is true */
 };
 

@@ -8,6 +8,7 @@
 #include "fs/door_http/relay_inside.h"
 #include "backend/base/alloc.h"
 #include "backend/engine/message.h"
+#include "fs/door_http/model_name.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -264,6 +265,7 @@ static void send_to(struct relay *r, struct job *j)
     r->status = 0;
     r->spoiled = r->paused = false;
     buf_reset(&r->odd);
+    model_name_for_engine(&r->body, j->config);
     buf_addf(&host, six ? "[%s]:%d" : "%s:%d", j->host, j->port);
     relay_request_head(&head, q->head,
                        &(struct relay_target){ .path = r->path,
@@ -271,8 +273,8 @@ static void send_to(struct relay *r, struct job *j)
                                                .secret = j->engine->has_key ? j->secret : NULL,
                                                .body_len = r->body.len,
                                                .plain = r->stream });
-    r->request = http_client_send(j->client, head.data, head.len, r->body.data, r->body.len,
-                                  &engine_handler, r);
+    r->request =
+        http_client_send(j->client, head.data, head.len, r->body.data, r->body.len, &engine_handler, r);
     if (r->queued)
         exchange_alive(&r->x);
     buf_free(&host);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A request may call a model by our name for it; most engines do not look at that, Ollama answers 404. Used by relay.c. */
+#include "fs/door_http/model_name.h"
+#include "backend/engine/engine.h"
+#include "fs/door_http/model_field.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_our_name(const struct model_config *m, const char *name)
+{
+    bool yes = strcmp(m->name, name) == 0;
+
+    for (size_t i = 0; !yes && i < m->aliases.n; i++)
+        yes = strcmp(m->aliases.v[i], name) == 0;
+    return yes;
+}
+
+/* Put the name over the literal at facts->model_at, or in front of the first field where there is none. */
+static void put(struct buf *body, const struct body_facts *facts, const char *name)
+{
+    json_t *v = json_string(name);
+    char *literal = json_dumps(v, JSON_ENCODE_ANY);
+    size_t at = facts->model_at, end = at + facts->model_len;
+    struct buf out = { 0 };
+
+    if (literal) {
+        buf_add(&out, body->data, at);
+        if (!facts->has_model)
+            buf_adds(&out, "\"model\":");
+        buf_adds(&out, literal);
+        if (!facts->has_model && !facts->empty)
+            buf_adds(&out, ",");
+        buf_add(&out, body->data + end, body->len - end);
+        buf_free(body);
+        *body = out;
+    }
+    free(literal);
+    json_decref(v);
+}
+
+void model_name_for_engine(struct buf *body, const struct model_config *m)
+{
+    const struct engine *en = engine_find(m->engine);
+    struct body_facts facts;
+
+    if (!en || !en->needs_name || !*m->model || !body->len ||
+        model_field_scan(body->data, body->len, &facts, NULL) < 0)
+        return;
+    if (!facts.has_model || is_our_name(m, buf_str(&facts.model)))
+        put(body, &facts, m->model);
+    buf_free(&facts.model);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FS_DOOR_HTTP_MODEL_NAME_H
+#define FS_DOOR_HTTP_MODEL_NAME_H
+#include "backend/base/buf.h"
+#include "backend/config.h"
+
+/* Make a JSON body name the model as its engine knows it, where that is a must (Ollama): instead of our own name or an
+ * alias, or where no name is given. A body that names something else, or is no JSON, is left alone. Twice is as good as
+ * once. */
+void model_name_for_engine(struct buf *body, const struct model_config *m);
+
+#endif

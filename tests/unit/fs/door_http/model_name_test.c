@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/door_http/model_name.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+static char *aliases[] = { "q", NULL };
+static struct model_config ollama = {
+    .name = "qwen", .engine = "ollama", .model = "qwen3.5:9b", .aliases = { aliases, 1 }
+};
+
+static const struct row {
+    const char *before, *after; /* after NULL: as it was */
+} rows[] = {
+    { "{\"model\":\"qwen\"}", "{\"model\":\"qwen3.5:9b\"}" },
+    { " {\"a\":{\"model\":\"qwen\"}, \"model\" : \"\\u0071\" ,\"b\":1} ",
+      " {\"a\":{\"model\":\"qwen\"}, \"model\" : \"qwen3.5:9b\" ,\"b\":1} " },
+    { "{}", "{\"model\":\"qwen3.5:9b\"}" },
+    { "{ }", "{\"model\":\"qwen3.5:9b\" }" },
+    { "{\"messages\":[]}", "{\"model\":\"qwen3.5:9b\",\"messages\":[]}" },
+    { "{\"model\":\"qwen3.5:9b\"}", NULL },
+    { "{\"model\":\"other\"}", NULL },
+    { "--boundary\r\n", NULL },
+    { "", NULL },
+};
+
+static void expect(const struct model_config *m, const char *before, const char *after)
+{
+    struct buf body = { 0 };
+
+    buf_adds(&body, before);
+    for (int i = 0; i < 2; i++) {
+        model_name_for_engine(&body, m);
+        assert_string_equal(buf_str(&body), after);
+    }
+    buf_free(&body);
+}
+
+static void test_the_engine_gets_its_own_name_for_ours_and_for_none(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        expect(&ollama, rows[i].before, rows[i].after ? rows[i].after : rows[i].before);
+}
+
+static void test_an_engine_that_takes_any_name_gets_the_clients(void **state)
+{
+    struct model_config vllm = ollama;
+
+    (void)state;
+    vllm.engine = "vllm";
+    expect(&vllm, "{\"model\":\"q\"}", "{\"model\":\"q\"}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_engine_gets_its_own_name_for_ours_and_for_none),
+        cmocka_unit_test(test_an_engine_that_takes_any_name_gets_the_clients),
+    };
+
+    return cmocka_run_group_tests_name("model_name", tests, NULL, NULL);
+}
