@@ -45,7 +45,7 @@ struct cluster_config {
 struct model_config {
     char *name;
     struct cluster_config *cluster; /* borrowed */
-    char *engine;                   /* "llamacpp" "command" "parrot" */
+    char *engine;                   /* a row of engines[] in backend/engine/engine.c */
     char *model;                    /* what the engine loads */
     struct strings aliases;         /* without the model's own name */
     char *description;
@@ -57,6 +57,12 @@ struct model_config {
     struct strings command;         /* engine "command": argv */
     char *health;                   /* path; "" = the engine's own */
     json_t *health_status;          /* array of integers */
+    char *image;                    /* container; "" = none */
+    int max_model_len;              /* tokens; 0 = the engine's own */
+    char *models_dir;               /* ollama, on the cluster; "" = its own */
+    bool copy_binary, cleanup_binary;
+    char *copy_source;              /* "" = binary */
+    struct strings pre_pull;
     struct job_config job;          /* the cluster's, overridden by the model's */
 };
 

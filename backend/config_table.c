@@ -2,6 +2,8 @@
 /* Every key of the configuration. Source of the keys and defaults: CONTRACT.md section 9. */
 #include "backend/config_table.h"
 
+#include <limits.h>
+
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 /* A bare number is in seconds for every duration: one rule for the whole file. */
@@ -105,12 +107,15 @@ const struct config_key config_keys[] = {
     { ROWS_MODEL, "cluster", &type_cluster, offsetof(struct model_config, cluster), .shown = "the only one",
       .help = "The cluster that serves it; needed where there are several." },
     { ROWS_MODEL, "engine", &type_word, offsetof(struct model_config, engine),
-      .words = WORDS("llamacpp", "command", "parrot"), .later = WORDS("ollama", "vllm", "http"),
-      .help = "What answers: llama.cpp's server, a command of yours that serves the OpenAI API, or the "
-              "built-in parrot "
-              "that repeats what it is asked." },
+      .words = WORDS("llamacpp", "ollama", "vllm", "command", "http", "parrot"),
+      .help = "What answers: llama.cpp's server, Ollama, vLLM, a command of yours that serves the OpenAI "
+              "API, any web "
+              "service, or the built-in parrot that repeats what it is asked." },
     { ROWS_MODEL, "model", &type_string, offsetof(struct model_config, model), "\"\"", .check = check_line,
-      .help = "What the engine loads, for llamacpp a GGUF file on the cluster or a Hugging Face name." },
+      .help = "What the engine loads: for llamacpp a GGUF file on the cluster or a Hugging Face name, for "
+              "vllm a Hugging "
+              "Face name or a path on the cluster, for ollama a name of its library, which is pulled where "
+              "it is missing." },
     { ROWS_MODEL, "aliases", &type_strings, offsetof(struct model_config, aliases), "[]",
       .check = check_alias, .help = "Other names of the model." },
     { ROWS_MODEL, "description", &type_string, offsetof(struct model_config, description), "\"\"",
@@ -126,7 +131,8 @@ const struct config_key config_keys[] = {
     { ROWS_MODEL, "env", &type_env, offsetof(struct model_config, env), "{}", .secret = true,
       .help = "The engine's environment. Values are masked where the configuration is shown." },
     { ROWS_MODEL, "command", &type_strings, offsetof(struct model_config, command), "[]",
-      .help = "For engine command, which needs it: the program and its arguments, with {host}, {port}, "
+      .help = "For the engines command and http, which need it: the program and its arguments, with {host}, "
+              "{port}, "
               "{key_file} and {model} replaced." },
     { ROWS_MODEL, "health", &type_string, offsetof(struct model_config, health), "\"\"",
       .check = check_url_path,
@@ -134,6 +140,21 @@ const struct config_key config_keys[] = {
     { ROWS_MODEL, "health_status", &type_ints, offsetof(struct model_config, health_status), "[200]",
       .min = 100, .max = 599,
       .help = "The HTTP status that a healthy engine answers with there; one of them is enough." },
+    { ROWS_MODEL, "image", &type_string, offsetof(struct model_config, image), "\"\"", .check = check_line,
+      .help =
+          "Run vllm, llamacpp or ollama in this container with Apptainer: a file on the cluster, or a URI." },
+    { ROWS_MODEL, "max_model_len", &type_int, offsetof(struct model_config, max_model_len), "0", .min = 0,
+      .max = INT_MAX, .help = "For vllm: its longest context in tokens; 0 for the model's own." },
+    { ROWS_MODEL, "models_dir", &type_string, offsetof(struct model_config, models_dir), "\"\"",
+      .check = check_line, .help = "For ollama: the directory of its models on the cluster, OLLAMA_MODELS." },
+    { ROWS_MODEL, "copy_binary", &type_bool, offsetof(struct model_config, copy_binary), "false",
+      .help = "For ollama: copy the program to the node's own disk first." },
+    { ROWS_MODEL, "copy_source", &type_string, offsetof(struct model_config, copy_source), "\"\"",
+      .check = check_line, .help = "For ollama: what copy_binary copies; empty for binary." },
+    { ROWS_MODEL, "cleanup_binary", &type_bool, offsetof(struct model_config, cleanup_binary), "false",
+      .help = "For ollama: remove that copy when the job ends." },
+    { ROWS_MODEL, "pre_pull", &type_strings, offsetof(struct model_config, pre_pull), "[]",
+      .check = check_word, .help = "For ollama: further models that are pulled before it counts as ready." },
     { 0 },
 };
 
@@ -178,19 +199,12 @@ const struct config_later config_later[] = {
     { "model", "min" },
     { "model", "max" },
     { "model", "priority" },
-    { "model", "image" },
-    { "model", "max_model_len" },
     { "model", "log_files" },
     { "model", "proof" },
     { "model", "listen" },
     { "model", "system" },
     { "model", "params" },
     { "model", "on_full" },
-    { "model", "models_dir" },
-    { "model", "copy_binary" },
-    { "model", "copy_source" },
-    { "model", "cleanup_binary" },
-    { "model", "pre_pull" },
     { "batch", NULL },
     { "limits", NULL },
     { "user", NULL },

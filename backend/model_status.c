@@ -30,14 +30,16 @@ json_t *model_status(const struct model *m)
     char *endpoint = m->house->endpoint[0] ? xasprintf("%s/%s", m->house->endpoint, m->cfg->name) : NULL;
     double progress = j ? job_progress(j) : -1;
     const char *reason = m->state == MODEL_FAILED ? m->last_error : j ? job_reason(j) : NULL;
+    struct buf served = { 0 };
+    engine_served_name(m->cfg, &served);
     json_t *s = json_pack(
         "{s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:s,s:o,s:o,s:I,s:n}", "model", m->cfg->name, "description",
         json_str(m->cfg->description), "state", model_state_name(m->state), "since", json_time(&m->since),
         "reason", json_str(reason), "queue_position",
         j && j->queue_position > 0 ? json_integer(j->queue_position) : json_null(), "expected_start",
         json_time(&start), "progress", progress >= 0 ? json_real(progress) : json_null(), "engine",
-        m->cfg->engine, "served_model", json_str(m->cfg->model), "cluster", m->cfg->cluster->name, "endpoint",
-        json_str(endpoint), "idle_since", json_time(&m->idle_since), "idle_timeout_s",
+        m->cfg->engine, "served_model", json_str(buf_str(&served)), "cluster", m->cfg->cluster->name,
+        "endpoint", json_str(endpoint), "idle_since", json_time(&m->idle_since), "idle_timeout_s",
         (json_int_t)m->cfg->job.idle_timeout_s, "pinned_until");
 
     json_object_set_new(s, "requests",
@@ -50,5 +52,6 @@ json_t *model_status(const struct model *m)
     json_object_set_new(s, "jobs", live_jobs(m));
     json_object_set_new(s, "last_error", json_str(m->last_error));
     free(endpoint);
+    buf_free(&served);
     return s;
 }

@@ -147,10 +147,12 @@ static void prompt_send(struct exchange *x)
     struct prompt *p = prompt_of(x);
     struct job *j = x->job;
     struct buf head = { 0 }, body = { 0 };
+    const char *model = j->engine->needs_name ? j->config->model : "";
     char host[300];
 
     snprintf(host, sizeof host, "%s:%d", j->host, j->port);
-    chat_request(&head, &body, host, "", j->engine->has_key ? j->secret : "", buf_str(&p->text), p->text.len);
+    chat_request(&head, &body, host, model, j->engine->has_key ? j->secret : "", buf_str(&p->text),
+                 p->text.len);
     p->reader = chat_reader_create(&events, p);
     p->request = http_client_send(j->client, head.data, head.len, body.data, body.len, &handler, p);
     buf_free(&head);

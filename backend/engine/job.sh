@@ -9,7 +9,8 @@
 # by whole lines appended to the file `state`; engine.h lists them.
 #
 # engine() is called in the engine's process, in the working directory, after the lines of `setup`.  It sees SFS_HOST,
-# SFS_PORT, SFS_KEY_FILE, SFS_MODEL, SFS_BINARY, SFS_SLOTS, the arrays SFS_ARGS and SFS_COMMAND, and ends in `exec`.
+# SFS_PORT, SFS_KEY_FILE, SFS_MODEL, SFS_BINARY, SFS_SLOTS, the arrays SFS_ARGS and SFS_COMMAND, and what script.c writes for the
+# keys that only some engines have; it ends in `exec`.
 
 set -u
 umask 077
@@ -94,6 +95,7 @@ sfs_enter_dir() {
 
 sfs_leave_dir() {
 	rm -f -- "$SFS_KEY_FILE"
+	[[ -z ${SFS_REMOVE:-} ]] || rm -rf -- "$SFS_REMOVE"
 	[[ -z $SFS_SCRATCH ]] || rm -rf -- "$SFS_SCRATCH"
 }
 

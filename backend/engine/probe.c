@@ -159,7 +159,9 @@ static void judge_our_key(struct probe *p)
     else if (s == 401 || s == 403)
         finishf(p, PROBE_IMPOSTOR, -EACCES, "it refused the key that our engine was started with (%d %s)", s,
                 http_reason(s));
-    else if (s == 404 || s == 405 || s < 200 || (s >= 300 && s < 400) || (s < 300 && !is_completion(p)))
+    else if (p->engine->proof_status
+                 ? s != p->engine->proof_status
+                 : s == 404 || s == 405 || s < 200 || (s >= 300 && s < 400) || (s < 300 && !is_completion(p)))
         finishf(p, PROBE_IMPOSTOR, -EACCES, "it answered %d %s to %s, which is not what an engine says", s,
                 http_reason(s), p->engine->proof_path);
     else

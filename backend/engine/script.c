@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const char text_job[];
+extern const char text_job[], text_relay[], text_relay_program[], text_image[];
 
 #define MASK "***" /* as config shows it */
 
@@ -134,16 +134,21 @@ static int check_env(const json_t *env, const char *model, struct err *e)
 static int check_model(const struct engine *en, const struct model_config *m, struct err *e)
 {
     if (en->needs_model && !*m->model && !m->engine_args.n)
-        return err_set(
-            e, -EINVAL,
-            "model %s does not say what %s is to load: set model = \"...\" to a path on the cluster or a "
-            "Hugging Face name",
-            m->name, en->name);
+        return err_set(e, -EINVAL,
+                       "model %s does not say what %s is to load: set model = \"...\" to a name that it "
+                       "knows, as those of "
+                       "Hugging Face or Ollama, or a path on the cluster",
+                       m->name, en->name);
     if (en->needs_command && !m->command.n)
         return err_set(
             e, -EINVAL,
             "model %s has engine = \"%s\" but no command = [\"program\", \"--port\", \"{port}\", ...]",
             m->name, en->name);
+    if (*m->image && !en->image)
+        return err_set(e, -EINVAL,
+                       "model %s has an image, but engine = \"%s\" is not started in one by us: put the "
+                       "container's command into command = [...]",
+                       m->name, en->name);
     return 0;
 }
 
@@ -184,6 +189,8 @@ static int check(const struct script_params *p, struct err *e)
         rc = check_line("model", m->model, name, e);
     if (!rc)
         rc = check_line("binary", m->binary, name, e);
+    if (!rc)
+        rc = check_lines("pre_pull", &m->pre_pull, name, e);
     if (!rc)
         rc = check_env(m->env, name, e);
     return rc;
@@ -237,6 +244,27 @@ static void add_setup(struct buf *out, const struct strings *setup)
     buf_free(&lines);
 }
 
+/* The names that it is to be served by: a client of the gateway may use any of them. The first is what answers say. */
+static void add_names(struct buf *out, const struct model_config *m)
+{
+    struct buf served = { 0 };
+    char **v = xcalloc(m->aliases.n + 3, sizeof *v);
+    struct strings names = { v, 0 };
+
+    engine_served_name(m, &served);
+    if (served.len)
+        v[names.n++] = served.data;
+    if (!served.len || strcmp(served.data, m->name))
+        v[names.n++] = m->name;
+    for (size_t i = 0; i < m->aliases.n; i++)
+        v[names.n++] = m->aliases.v[i];
+    if (served.len && strcmp(served.data, m->model))
+        v[names.n++] = m->model;
+    add_array(out, "SFS_NAMES", &names);
+    free(v);
+    buf_free(&served);
+}
+
 static void add_variables(struct buf *out, const struct script_params *p)
 {
     const struct model_config *m = p->model;
@@ -252,6 +280,14 @@ static void add_variables(struct buf *out, const struct script_params *p)
     add_variable(out, "SFS_BINARY", binary_of(p));
     add_array(out, "SFS_ARGS", &m->engine_args);
     add_array(out, "SFS_COMMAND", &m->command);
+    add_names(out, m);
+    add_variable(out, "SFS_IMAGE", m->image);
+    add_variable(out, "SFS_HEALTH", m->health);
+    buf_addf(out, "SFS_MAX_MODEL_LEN=%d\nSFS_COPY_BINARY=%d\nSFS_CLEANUP_BINARY=%d\n", m->max_model_len,
+             m->copy_binary, m->cleanup_binary);
+    add_variable(out, "SFS_MODELS_DIR", m->models_dir);
+    add_variable(out, "SFS_COPY_SOURCE", m->copy_source);
+    add_array(out, "SFS_PRE_PULL", &m->pre_pull);
     add_setup(out, &m->job.setup);
 }
 
@@ -281,6 +317,11 @@ int engine_script(const struct script_params *p, struct buf *out, struct err *e)
     buf_addf(out, "# Written by slullamafs %s for the model %s.\n", SLULLAMAFS_VERSION, p->model->name);
     add_variables(out, p);
     add_environment(out, p->model->env, p->masked);
+    if (p->engine->relay)
+        buf_addf(out, "%ssfs_relay_program() {\n\tcat << 'SFS_END'\n%sSFS_END\n}\n", text_relay,
+                 text_relay_program);
+    if (p->engine->image)
+        buf_adds(out, text_image);
     buf_adds(out, p->engine->script);
     buf_adds(out, text_job);
     return 0;

@@ -28,6 +28,7 @@ struct route {
     const char *help;
 };
 
+static bool is_web_service(const struct model *m);
 static void by_model_field(const struct request *r, const struct route_at *at);
 static void to_model(const struct request *r, const struct route_at *at);
 static void to_job(const struct request *r, const struct route_at *at);
@@ -65,6 +66,10 @@ static void dispatch(const struct request *r, const struct route_at *at)
 {
     int where = at->job ? JOB : at->model ? MODEL : ROOT;
 
+    if (where == MODEL && is_web_service(at->model)) {
+        to_model(r, at);
+        return;
+    }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         const struct route *row = &routes[i];
         if (!(row->where & where) || !matches(row->pattern, at->path))
@@ -104,6 +109,22 @@ bool is_inference(const char *method, const char *path)
     return false;
 }
 
+/* Of a web service every request counts, but the one for its health path, and its routes are its own. */
+static bool is_web_service(const struct model *m)
+{
+    const struct engine *en = m ? engine_find(model_config(m)->engine) : NULL;
+
+    return en && en->any_request_is_inference;
+}
+
+static bool asks_model(const struct model *m, const char *method, const char *path)
+{
+    if (!is_web_service(m))
+        return is_inference(method, path);
+    const struct model_config *cfg = model_config(m);
+    return !matches(*cfg->health ? cfg->health : engine_find(cfg->engine)->health_path, path);
+}
+
 /* Content-Type matters only for this: multipart bodies (audio, images) are no JSON. */
 static bool is_multipart(const struct request *r)
 {
@@ -133,7 +154,7 @@ struct model *route_find_model(struct house *h, const char *name)
     struct model *m = house_model(h, name);
 
     for (size_t i = 0; !m && *name && i < h->cfg->n_models; i++)
-        if (strcmp(model_config(h->models[i])->model, name) == 0)
+        if (engine_serves(model_config(h->models[i]), name))
             m = h->models[i];
     return m;
 }
@@ -229,11 +250,11 @@ static void to_model(const struct request *r, const struct route_at *at)
 {
     struct body_facts facts = { 0 };
 
-    if (!is_inference(r->head->method, at->path)) {
+    if (!asks_model(at->model, r->head->method, at->path)) {
         pass_or_refuse(r, at->model, model_job(at->model), at->path);
         return;
     }
-    if (!is_multipart(r) && scan(r, &facts) < 0)
+    if (!is_web_service(at->model) && !is_multipart(r) && scan(r, &facts) < 0)
         return;
     relay_ask(r, at->model, at->path, facts.stream);
     buf_free(&facts.model);
@@ -244,9 +265,9 @@ static void to_model(const struct request *r, const struct route_at *at)
 static void to_job(const struct request *r, const struct route_at *at)
 {
     struct body_facts facts = { 0 };
-    bool asks = is_inference(r->head->method, at->path);
+    bool asks = asks_model(at->model, r->head->method, at->path);
 
-    if (asks && !is_multipart(r) && scan(r, &facts) < 0)
+    if (asks && !is_web_service(at->model) && !is_multipart(r) && scan(r, &facts) < 0)
         return;
     if (asks && job_live(at->job) && at->model && model_job(at->model) == at->job)
         relay_ask(r, at->model, at->path, facts.stream);

@@ -78,6 +78,14 @@ mkdir "$T/llm2"
 ok 'config.toml can be mounted' "$SLULLAMAFS" mount "$T/llm2" -c "$T/example.toml"
 is 'with its models' "$(cd "$T/llm2" && echo */ask)" 'mine/ask parrot/ask q/ask qwen/ask'
 
+# --- hello-python
+# --- hello-python.toml
+cp "$examples/hello-python" "$HOME/"
+{ echo '[gateway]'; echo 'listen = "127.0.0.1:0"'; cat "$examples/hello-python.toml"; } > "$T/hello.toml"
+mkdir "$T/llm3"
+ok 'hello-python.toml can be mounted' "$SLULLAMAFS" mount "$T/llm3" -c "$T/hello.toml"
+is 'hello-python wakes and answers' "$(curl -s -m 60 "$(cat "$T/llm3/hello/endpoint")/world")" "hello world, says $(uname -n)"
+
 # --- quickstart
 mkdir "$T/tmp"
 quickstart() {

@@ -348,10 +348,14 @@ static const struct {
       "f.toml:3: the key \"keep_alive\" in [model.m] is known but not supported by this version" },
     { "[gateway]\naccess = 'token'",
       "f.toml:2: access in [gateway] cannot be \"token\" in this version: write \"owner\"" },
+    { MODEL "max_model_len = -1",
+      "f.toml:3: max_model_len in [model.m] must lie between 0 and 2147483647, not be -1" },
+    { MODEL "pre_pull = ['a b']",
+      "f.toml:3: pre_pull in [model.m] must not be empty or hold blanks: \"a b\"" },
+    { MODEL "image = \"a\\nb\"", "f.toml:3: image in [model.m] must be one line without control characters" },
+    { MODEL "copy_binary = 1", "f.toml:3: copy_binary in [model.m] must be true or false, not an integer" },
     { MODEL "cluster = 1\n[model.n]\nengine = 'ollama'",
       "f.toml:3: cluster in [model.m] must be the name of a cluster, not an integer" },
-    { "[model.n]\nengine = 'ollama'", "f.toml:2: engine in [model.n] cannot be \"ollama\" in this version: "
-                                      "write \"llamacpp\", \"command\" or \"parrot\"" },
     { MODEL "[cluster.a]\nkind = 'spot'", "f.toml:4: kind in [cluster.a] cannot be \"spot\" in this version: "
                                           "write \"slurm\", \"local\" or \"fake\"" },
     { MODEL "[cluster.a]\ntransport = 'ssh2'",
@@ -468,8 +472,9 @@ static const struct {
 
     /* models, engines and clusters */
     { "[model.m]\nslots = 1", "f.toml:1: [model.m] needs the key \"engine\"" },
-    { "[model.m]\nengine = 'parot'", "f.toml:2: engine in [model.m] must be \"llamacpp\", \"command\" or "
-                                     "\"parrot\", not \"parot\"; did you mean \"parrot\"?" },
+    { "[model.m]\nengine = 'parot'",
+      "f.toml:2: engine in [model.m] must be \"llamacpp\", \"ollama\", \"vllm\", \"command\", \"http\" or "
+      "\"parrot\", not \"parot\"; did you mean \"parrot\"?" },
     { "[model.m]\nengine = 'command'",
       "f.toml:1: [model.m] needs the key \"command\": the program that engine \"command\" runs" },
     { "[model.m]\nengine = 'command'\ncommand = ['']", "f.toml:1: [model.m] needs the key \"command\"..." },

@@ -10,7 +10,7 @@
 
 static void test_rows(void **state)
 {
-    static const char *const names[] = { "llamacpp", "command", "parrot" };
+    static const char *const names[] = { "llamacpp", "vllm", "ollama", "http", "command", "parrot" };
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -24,6 +24,33 @@ static void test_rows(void **state)
         assert_int_equal(en->proof_path[0], '/');
         assert_true(en->has_key);
         assert_true(en->apis & API_OPENAI);
+    }
+}
+
+static void test_served_names(void **state)
+{
+    static const char *const rows[][2] = {
+        { "qwen3.5:9b", "qwen3.5:9b" },
+        { "openai/gpt-oss-20b", "openai/gpt-oss-20b" },
+        { "/mimer/hub/models--openai--gpt-oss-20b/snapshots/0ab1", "openai/gpt-oss-20b" },
+        { "~/hub/models--openai--gpt-oss-20b", "openai/gpt-oss-20b" },
+        { "/hub/models--gpt2/snapshots/607a", "gpt2" },
+        { "/hub/models--a--b--c", "a/b--c" },
+        { "models--a--b", "models--a--b" },
+        { "", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct model_config m = { .model = (char *)rows[i][0] };
+        struct buf name = { 0 };
+
+        engine_served_name(&m, &name);
+        assert_string_equal(buf_str(&name), rows[i][1]);
+        assert_int_equal(engine_serves(&m, rows[i][0]), *rows[i][0] != 0);
+        assert_int_equal(engine_serves(&m, rows[i][1]), *rows[i][0] != 0);
+        assert_false(engine_serves(&m, "x"));
+        buf_free(&name);
     }
 }
 
@@ -45,12 +72,17 @@ static void test_proof(void **state)
     assert_false(engine_wants_proof(engine_find("command"), &m));
     assert_true(engine_wants_proof(engine_find("llamacpp"), &m));
     assert_true(engine_wants_proof(engine_find("parrot"), &m));
+    assert_true(engine_wants_proof(engine_find("vllm"), &m));
+    assert_false(engine_wants_proof(engine_find("ollama"), &m));
+    assert_false(engine_wants_proof(engine_find("http"), &m));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         { "every engine has shell lines that end in exec, and paths to look at", test_rows, NULL, NULL,
+          NULL },
+        { "a path of a Hugging Face cache is served by the model's name", test_served_names, NULL, NULL,
           NULL },
         { "only an exposed program of the user's need not prove itself", test_proof, NULL, NULL, NULL },
         { "an unknown engine is not found", test_unknown, NULL, NULL, NULL },

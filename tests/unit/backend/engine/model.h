@@ -24,7 +24,7 @@ static inline void model_defaults(struct model_config *m, char *engine)
     m->slots = 4;
     m->binary = "";
     m->env = json_object();
-    m->health = "";
+    m->health = m->image = m->models_dir = m->copy_source = "";
     m->health_status = json_pack("[i]", 200);
     m->job.partition = m->job.gres = m->job.account = m->job.qos = m->job.mem = "";
 }

@@ -151,6 +151,39 @@ static void test_refusals(void **state)
     refuse(f, "command = ");
 }
 
+static void test_engine_keys(void **state)
+{
+    struct fixture *f = *state;
+
+    f->params.engine = engine_find("vllm");
+    f->model.model = "/hub/models--openai--gpt-oss-20b";
+    f->model.aliases = WORDS("q");
+    f->model.max_model_len = 8192;
+    f->model.image = "~/vllm.sif";
+    f->model.models_dir = "/m";
+    f->model.copy_binary = true;
+    f->model.pre_pull = WORDS("a:1", "b");
+    build(f);
+    assert_non_null(
+        strstr(f->script.data,
+               "\nSFS_NAMES=('openai/gpt-oss-20b' 'tiny' 'q' '/hub/models--openai--gpt-oss-20b')\n"));
+    assert_non_null(strstr(f->script.data, "\nSFS_IMAGE='~/vllm.sif'\n"));
+    assert_non_null(
+        strstr(f->script.data, "\nSFS_MAX_MODEL_LEN=8192\nSFS_COPY_BINARY=1\nSFS_CLEANUP_BINARY=0\n"));
+    assert_non_null(strstr(f->script.data, "\nSFS_PRE_PULL=('a:1' 'b')\n"));
+    assert_null(strstr(f->script.data, "sfs_relay_program()"));
+    f->model.model = "tiny";
+    f->params.engine = engine_find("ollama");
+    assert_non_null(strstr(build(f), "\nSFS_NAMES=('tiny' 'q')\n"));
+    assert_non_null(strstr(f->script.data, "sfs_relay_program() {"));
+    f->params.engine = engine_find("http");
+    f->model.command = WORDS("x");
+    refuse(f, "image");
+    f->model.image = "";
+    f->model.pre_pull = WORDS("a\nb");
+    refuse(f, "pre_pull");
+}
+
 static void test_masks(void **state)
 {
     struct fixture *f = *state;
@@ -172,14 +205,14 @@ static void test_masks(void **state)
 
 static void test_bash_reads_it(void **state)
 {
-    static const char *const names[] = { "llamacpp", "command", "parrot" };
+    static const char *const names[] = { "llamacpp", "vllm", "ollama", "http", "command", "parrot" };
     struct fixture *f = *state;
 
     f->model.model = "x'y";
     f->model.command = WORDS("p'");
     f->model.job.setup = WORDS("((", "'");
     json_object_set_new(f->model.env, "A", json_string("'\n'"));
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         FILE *bash = popen("bash -n", "w");
 
         f->params.engine = engine_find(names[i]);
@@ -201,6 +234,7 @@ int main(void)
         TEST("values are quoted for the shell", test_quotes),
         TEST("the binary is the model's, else ours for parrot, else the engine's", test_binary),
         TEST("what cannot go into a script is refused and named", test_refusals),
+        TEST("an engine's own keys and names reach it", test_engine_keys),
         TEST("the secret and the values of env are masked and nothing else", test_masks),
         TEST("bash accepts every script, whatever its values", test_bash_reads_it),
     };
