@@ -14,6 +14,39 @@ mkdir -p "$T/bin" "$T/image/bin" "$T/hub/models--openai--gpt-oss-20b/snapshots/0
 printf 0ab1 > "$T/hub/models--openai--gpt-oss-20b/refs/main"
 ln -s "$stand_ins/ollama" "$stand_ins/vllm" "$stand_ins/apptainer" "$T/bin/"
 ln -s "$stand_ins/vllm" "$T/image/bin/vllm"
+# A service that sends one line, waits for a file, and sends lines until its client has gone; a POST gets the number of its bytes.
+cat > "$T/service.py" <<- 'END'
+	import http.server, os, sys, time
+	class Service(http.server.BaseHTTPRequestHandler):
+	    protocol_version = "HTTP/1.1"
+	    def do_GET(self):
+	        self.send_response(200)
+	        self.end_headers()
+	        if self.path == "/":
+	            return
+	        try:
+	            self.wfile.write(b"first\n")
+	            while not os.path.exists(sys.argv[3] + ".go"):
+	                time.sleep(0.05)
+	            while True:
+	                self.wfile.write(b"more\n")
+	                time.sleep(0.05)
+	        except OSError:
+	            open(sys.argv[3] + ".gone", "w").close()
+	    def do_POST(self):
+	        n = 0
+	        while True:
+	            size = int(self.rfile.readline(), 16)
+	            n += len(self.rfile.read(size))
+	            self.rfile.readline()
+	            if not size:
+	                break
+	        self.send_response(200)
+	        self.send_header("Content-Length", str(len(str(n))))
+	        self.end_headers()
+	        self.wfile.write(str(n).encode())
+	http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Service).serve_forever()
+END
 printf 'xxx' > "$T/ollama.gate"
 printf 'xxxx' > "$T/vllm.gate"
 
@@ -68,6 +101,9 @@ mount_with <<- END || bail 'no mount'
 	engine = "http"
 	command = ["$here/../../examples/hello-python", "{host}", "{port}"]
 	health = "/test"
+	[model.stream]
+	engine = "http"
+	command = ["python3", "$T/service.py", "{host}", "{port}", "$T/service"]
 	[model.open]
 	engine = "http"
 	command = ["$here/../../examples/hello-python", "0.0.0.0", "{port}"]
@@ -179,6 +215,16 @@ is 'any other does' "$(curl -s -m 60 "$E/hello/you")" "hello you, says $(uname -
 is 'and counts' "$(status_of hello requests.done)" 1
 is 'then its health passes' "$(curl -s -m 60 "$E/hello/test")" well
 is 'and does not count' "$(status_of hello requests.done)" 1
+curl -sN -m 90 "$E/stream/x" > "$T/stream" &
+reader=$!
+ok 'a stream comes as it is made' wait_for 60 grep -qx first "$T/stream"
+: > "$T/service.go"
+ok 'and goes on' wait_for 60 grep -qx more "$T/stream"
+kill "$reader"
+ok 'a client that leaves is told to the service' wait_for 60 test -e "$T/service.gone"
+head -c 3000000 /dev/zero > "$T/body"
+is 'a body in chunks arrives whole' "$(curl -s -m 60 -H "Authorization: Bearer $(cat "$(workdir stream)/key")" -H 'Expect:' \
+	-H 'Transfer-Encoding: chunked' --data-binary "@$T/body" "http://127.0.0.1:$(job_status stream port)/x")" 3000000
 curl -s -m 60 -o /dev/null "$E/open/x"
 like 'a service that listens for everybody is refused' "$(status_of open last_error)" 'listens on all addresses'
 ok 'nothing unexpected in the log' no_complaints
