@@ -3,6 +3,7 @@
 #include "backend/config.h"
 #include "backend/parrot/parrot.h"
 #include "fs/mount.h"
+#include "fs/terminal/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@ static const struct {
     const char *help;
 } verbs[] = {
     { "mount", mount_verb, "mount the models of a cluster as a directory" },
+    { "run", run_main, "wake a model, follow its log, end its job at Ctrl-C" },
+    { "watch", watch_main, "what the models do, as it happens" },
+    { "models", models_main, "the models with their descriptions" },
     { "parrot", parrot_main, "the built-in engine: repeats what it is asked" },
     { "help", help_main, "this list; `help config` lists the keys of the configuration" },
     { "--help", help_main, NULL },

@@ -91,6 +91,27 @@ bool mounts_has(int id)
     return s.found;
 }
 
+/* Behind the mount point: "OPTIONS TAGS - TYPE SOURCE SUPER-OPTIONS", of which those of FUSE tell the user. */
+void mounts_of_user(uid_t uid, void (*each)(void *arg, const char *path), void *arg)
+{
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL, *at, owner[32];
+    size_t cap = 0;
+
+    snprintf(owner, sizeof owner, "user_id=%u,", (unsigned)uid);
+    while (f && getline(&line, &cap, f) > 0) {
+        const char *type = strstr(line, " - fuse.slullamafs ");
+        if (!type || !strstr(type, owner) || sscanf(line, "%*d %*d %*s %*s %ms", &at) != 1)
+            continue;
+        unescape(at);
+        each(arg, at);
+        free(at);
+    }
+    free(line);
+    if (f)
+        fclose(f);
+}
+
 /* ---- fusermount3. libfuse looks where it was installed with it, then in PATH; so do we. */
 
 static const char usual_places[] = "/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin";

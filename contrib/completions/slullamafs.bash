@@ -2,6 +2,14 @@
 # shellcheck shell=bash
 # bash completion for slullamafs and mount.slullamafs.
 
+_slullamafs_models() {
+	slullamafs models 2> /dev/null | cut -d ' ' -f 1
+}
+
+_slullamafs_models() {
+	slullamafs models 2> /dev/null | cut -d ' ' -f 1
+}
+
 _slullamafs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]} words
 	COMPREPLY=()
@@ -9,14 +17,14 @@ _slullamafs() {
 	mount.*) verb=mount ;;
 	*)
 		if [ "$COMP_CWORD" = 1 ]; then
-			mapfile -t COMPREPLY < <(compgen -W 'mount parrot help --help --version' -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W 'mount run watch models parrot help --help --version' -- "$cur")
 			return
 		fi
 		;;
 	esac
 	compopt -o filenames 2> /dev/null
 	case $verb:$prev in
-	mount:-c | mount:--config | parrot:--api-key-file | parrot:--gate)
+	mount:-c | mount:--config | run:-c | run:--config | models:-c | models:--config | run:-c | run:--config | models:-c | models:--config | parrot:--api-key-file | parrot:--gate)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -34,7 +42,11 @@ _slullamafs() {
 		words='-f -v -c -o --config --verbose --help --version'
 		;;
 	parrot:*) words='--port --host --api-key-file --rate --startup --delay --gate --fail --help --version' ;;
-	help:*) words='config mount parrot' ;;
+	run:*) words="-t -c --time --config --help $(_slullamafs_models)" ;;
+	watch:--until) words='asleep queued starting ready draining failed' ;;
+	watch:*) words="--until --help $(_slullamafs_models)" ;;
+	models:*) words='-c --config --help' ;;
+	help:*) words='config mount run watch models parrot' ;;
 	*) return ;;
 	esac
 	compopt +o filenames 2> /dev/null
