@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <jansson.h>
 #include "backend/base/err.h"
+#include "backend/base/nearest.h"
 /* What the configuration file says, read once into plain structs with every default filled in. Keys, types, defaults,
  * units and help stand in one table (config_table.c); CONTRACT.md section 9 is their list. All strings are owned by the
  * struct config that they hang below, never NULL ("" where a key is empty), and live until config_free(). */
@@ -115,8 +116,5 @@ int model_name_check(const char *name, struct err *e);
 
 /* Model by key or alias; NULL if there is none. */
 struct model_config *config_model(const struct config *c, const char *name);
-
-/* The nearest of n names to a mistyped one by edit distance, or NULL where none is near; borrowed. */
-const char *nearest_name(const char *word, const char *const *names, size_t n);
 
 #endif

@@ -567,36 +567,6 @@ static void every_reserved_name_is_refused_and_others_are_not(void **state)
     assert_int_equal(cluster_name_check("alvis.2", &e), -EINVAL);
 }
 
-static void the_nearest_name_is_near(void **state)
-{
-    static const char *const names[] = {
-        "partition", "gres", "time", "setup", "idle_timeout", "stall_timeout"
-    };
-    static const struct {
-        const char *word, *nearest;
-    } rows[] = {
-        { "partitoin", "partition" },
-        { "Partition", "partition" },
-        { "gers", "gres" },
-        { "tme", "time" },
-        { "idletimeout", "idle_timeout" },
-        { "stal_timeout", "stall_timeout" },
-        { "colour", NULL },
-        { "", NULL },
-        { "x", NULL },
-        { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-          NULL },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const char *near = nearest_name(rows[i].word, names, 6);
-        if (!near != !rows[i].nearest || (near && strcmp(near, rows[i].nearest)))
-            fail_msg("%s: %s", rows[i].word, near ? near : "none");
-    }
-    assert_null(nearest_name("x", NULL, 0));
-}
-
 /* ---- Text of the configuration */
 
 static void the_effective_configuration_reads_back_to_itself(void **state)
@@ -810,7 +780,6 @@ int main(void)
         cmocka_unit_test(inline_and_dotted_tables_are_as_good_as_headers),
         cmocka_unit_test(each_mistake_is_told_with_file_line_and_a_way_out),
         cmocka_unit_test(every_reserved_name_is_refused_and_others_are_not),
-        cmocka_unit_test(the_nearest_name_is_near),
         cmocka_unit_test(the_effective_configuration_reads_back_to_itself),
         cmocka_unit_test(secrets_are_masked_in_what_is_shown),
         cmocka_unit_test(a_strange_file_name_cannot_break_the_text),
