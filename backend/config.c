@@ -7,6 +7,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/toml.h"
 #include "backend/config_table.h"
+#include "backend/engine/template.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -282,10 +283,38 @@ static int fill_cluster(const struct reading *r, const char *name, const json_t 
     rc = fill(r, ROWS_CLUSTER, k, &from, 1);
     if (rc == 0)
         rc = fill(r, ROWS_JOB, &k->job, &from, 1);
+    k->job.time_asked = json_object_get(table, "time") != NULL;
     if (rc == 0 && !strcmp(k->transport, "openssh") && !*k->host)
         rc = fail_at_key(r, path, "transport", "transport \"openssh\" needs a host to connect to");
     free(path);
     return rc;
+}
+
+/* A template starts its engine by itself. */
+static int check_engine(const struct reading *r, const struct model_config *m, const char *path)
+{
+    if (*m->job.job_template)
+        return 0;
+    if (!strcmp(m->engine, "command") && (m->command.n == 0 || !*m->command.v[0]))
+        return fail_at(r, path, "[%s] needs the key \"command\": the program that engine \"command\" runs",
+                       path);
+    if (!strcmp(m->engine, "llamacpp") && !*m->model)
+        return fail_at(
+            r, path,
+            "[%s] needs the key \"model\": the GGUF file or Hugging Face name that engine \"llamacpp\" loads",
+            path);
+    return 0;
+}
+
+static int check_template(const struct reading *r, const struct model_config *m, const json_t *table,
+                          const char *path, const char *cluster_path)
+{
+    struct err why;
+
+    if (template_check(m, &why) == 0)
+        return 0;
+    return fail_at_key(r, json_object_get(table, "job_template") ? path : cluster_path, "job_template",
+                       why.text);
 }
 
 static int fill_model(const struct reading *r, const char *name, const json_t *table)
@@ -303,20 +332,17 @@ static int fill_model(const struct reading *r, const char *name, const json_t *t
     if (rc == 0 && !m->cluster)
         rc = fail_at(r, path, "[%s] needs the key \"cluster\": there are %zu clusters", path,
                      r->c->n_clusters);
-    if (rc == 0 && !strcmp(m->engine, "command") && (m->command.n == 0 || !*m->command.v[0]))
-        rc = fail_at(r, path, "[%s] needs the key \"command\": the program that engine \"command\" runs",
-                     path);
-    if (rc == 0 && !strcmp(m->engine, "llamacpp") && !*m->model)
-        rc = fail_at(
-            r, path,
-            "[%s] needs the key \"model\": the GGUF file or Hugging Face name that engine \"llamacpp\" loads",
-            path);
     if (rc == 0) {
         cluster_path = xasprintf("cluster.%s", m->cluster->name);
         const json_t *clusters = json_object_get(r->doc, "cluster");
         const struct source both[] = { own, { json_object_get(clusters, m->cluster->name), cluster_path } };
         rc = fill(r, ROWS_JOB, &m->job, both, 2);
+        m->job.time_asked = json_object_get(both[0].table, "time") || json_object_get(both[1].table, "time");
     }
+    if (rc == 0)
+        rc = check_engine(r, m, path);
+    if (rc == 0)
+        rc = check_template(r, m, table, path, cluster_path);
     free(cluster_path);
     free(path);
     return rc;

@@ -20,6 +20,7 @@ struct strings {
 struct job_config {
     char *partition, *gres, *account, *qos, *mem; /* "" puts no line into the script */
     int64_t time_s;                               /* 0 = no line */
+    bool time_asked;                              /* it is written in the file */
     struct strings extra_args;                    /* any #SBATCH options, one each */
     struct strings setup;                         /* shell lines before the engine */
     int64_t idle_timeout_s;                       /* 0 = never ends by itself */
@@ -27,6 +28,8 @@ struct job_config {
     int64_t ready_timeout_s;                      /* RUNNING to healthy */
     int64_t stall_timeout_s;                      /* an engine that owes an answer says nothing */
     int64_t lease_s;                              /* no sign of life from a daemon: the job ends itself */
+    char *job_template;                           /* a script on this machine, absolute; "" = our own */
+    char *job_template_dialect;                   /* "auto" "slullama" "alvis" "plain" */
     bool expose;                                  /* an engine without a key may be reachable by others */
 };
 
@@ -64,6 +67,8 @@ struct model_config {
     bool copy_binary, cleanup_binary;
     char *copy_source;              /* "" = binary */
     struct strings pre_pull;
+    char *proof;                    /* "auto": by its key; "comment": by what its job alone can tell */
+    struct strings log_files;       /* on the node, beside stdout and stderr; with variables of the shell */
     struct job_config job;          /* the cluster's, overridden by the model's */
 };
 

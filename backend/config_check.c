@@ -60,6 +60,14 @@ int check_option(const char *text, struct err *e)
     return check_line(text, e);
 }
 
+/* The node puts it between double quotes for its shell. */
+int check_log_file(const char *text, struct err *e)
+{
+    if (!*text || strpbrk(text, "\"\\`") || strstr(text, "$("))
+        return err_set(e, -EINVAL, "must hold paths, with $NAME or ${NAME} at most: \"%.80s\"", text);
+    return check_line(text, e);
+}
+
 int check_origin(const char *text, struct err *e)
 {
     const char *host = strstr(text, "://");

@@ -89,6 +89,13 @@ const struct config_key config_keys[] = {
       .check = check_option, .help = "Further #SBATCH options, one each." },
     { ROWS_JOB, "setup", &type_strings, offsetof(struct job_config, setup), "[]",
       .help = "Shell lines that run before the engine, as \"module load CUDA\"." },
+    { ROWS_JOB, "job_template", &type_file, offsetof(struct job_config, job_template), "\"\"",
+      .help =
+          "A job script of your own on this machine, in place of the built-in one; a relative path begins at "
+          "the configuration's directory. See JOB TEMPLATES." },
+    { ROWS_JOB, "job_template_dialect", &type_word, offsetof(struct job_config, job_template_dialect),
+      "\"auto\"", .words = WORDS("auto", "slullama", "alvis", "plain"),
+      .help = "Whose placeholders the template has; auto looks at them." },
     { ROWS_JOB, "idle_timeout", &type_duration, offsetof(struct job_config, idle_timeout_s), "\"30m\"",
       .help =
           "A job without requests for this long is cancelled. A bare number counts in seconds here too." },
@@ -155,6 +162,18 @@ const struct config_key config_keys[] = {
       .help = "For ollama: remove that copy when the job ends." },
     { ROWS_MODEL, "pre_pull", &type_strings, offsetof(struct model_config, pre_pull), "[]",
       .check = check_word, .help = "For ollama: further models that are pulled before it counts as ready." },
+    { ROWS_MODEL, "proof", &type_word, offsetof(struct model_config, proof), "\"auto\"",
+      .words = WORDS("auto", "comment"),
+      .help =
+          "How an engine proves that it is ours: auto by refusing every key but its own, comment by nothing "
+          "but the address that its job tells, for a template whose engine knows no key." },
+    { ROWS_MODEL, "log_files", &type_strings, offsetof(struct model_config, log_files), "[]",
+      .check = check_log_file,
+      .help = "Further files that the engine writes, as \"$TMPDIR/vllm.err\"; they are followed on the node. "
+              "What "
+              "ends in err goes to the log stderr, all else to stdout. A relative path is looked for in the "
+              "job's "
+              "directory and in $TMPDIR." },
     { 0 },
 };
 
@@ -186,12 +205,8 @@ const struct config_later config_later[] = {
     { "cluster", "import" },
     { "cluster", "url" },
     { "cluster", "token_file" },
-    { "cluster", "job_template" },
-    { "cluster", "job_template_dialect" },
     { "cluster", "relay_lead" },
     { "cluster", "keep_alive" },
-    { "model", "job_template" },
-    { "model", "job_template_dialect" },
     { "model", "relay_lead" },
     { "model", "keep_alive" },
     { "model", "share" },
@@ -199,8 +214,6 @@ const struct config_later config_later[] = {
     { "model", "min" },
     { "model", "max" },
     { "model", "priority" },
-    { "model", "log_files" },
-    { "model", "proof" },
     { "model", "listen" },
     { "model", "system" },
     { "model", "params" },

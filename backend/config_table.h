@@ -78,7 +78,7 @@ struct config_later {
 
 extern const struct config_later config_later[]; /* ends with a row without section */
 
-extern const struct key_type type_string, type_path, type_bool, type_int, type_duration, type_size,
+extern const struct key_type type_string, type_path, type_file, type_bool, type_int, type_duration, type_size,
     type_strings, type_string_or_strings, type_ints, type_env, type_word, type_cluster;
 
 /* Checks of config_table.c's rows, in config_check.c. */
@@ -90,6 +90,8 @@ int check_origin(const char *text, struct err *e);   /* scheme://host[:port] */
 int check_workdir(const char *text, struct err *e);  /* absolute, or ~/... */
 int check_url_path(const char *text, struct err *e); /* "" or /... */
 int check_option(const char *text, struct err *e);   /* -x or --word, one line */
+int check_log_file(const char *text,
+                   struct err *e); /* a path with variables of the shell, and nothing else of it */
 
 int check_alias(const char *text, struct err *e); /* a name that a model can have */
 

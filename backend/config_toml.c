@@ -21,14 +21,22 @@ void toml_write_string(struct buf *out, const char *text)
     buf_adds(out, "\"");
 }
 
+/* Written out they would be asked for: a taken port would end the mount, and a template would lose its own time. */
+static bool is_silent(const struct config *c, const struct config_key *k, const void *base)
+{
+    if (k->rows == ROWS_GATEWAY)
+        return k->offset == offsetof(struct config, listen) && !c->listen_asked;
+    return k->rows == ROWS_JOB && k->offset == offsetof(struct job_config, time_s) &&
+           !((const struct job_config *)base)->time_asked;
+}
+
 /* One line per row of `rows`, read from the struct at base. */
 static void write_rows(struct buf *out, const struct config *c, unsigned rows, const void *base)
 {
     for (const struct config_key *k = config_keys; k->name; k++) {
         if (!(k->rows & rows))
             continue;
-        /* Written out it would be asked for, and a taken port would end the mount. */
-        if (k->offset == offsetof(struct config, listen) && k->rows == ROWS_GATEWAY && !c->listen_asked)
+        if (is_silent(c, k, base))
             buf_adds(out, "# ");
         buf_addf(out, "%s = ", k->name);
         k->type->write((const char *)base + k->offset, k->secret, out);

@@ -95,6 +95,24 @@ static int path_set(const struct config_key *k, void *field, const json_t *v, co
 
 const struct key_type type_path = { "a path, absolute or with ~/", path_set, string_write, string_clear };
 
+/* ---- path on this machine that may begin at the directory of the configuration's file */
+
+static int file_set(const struct config_key *k, void *field, const json_t *v, const struct config *c,
+                    struct err *e)
+{
+    const char *text, *slash = strrchr(c->file, '/');
+    int rc = checked_text(k, v, "a path", &text, e);
+
+    if (rc < 0 || !*text || *text == '/' || *text == '~' || !slash)
+        return rc < 0 ? rc : path_set(k, field, v, c, e);
+    rc = check_line(text, e);
+    if (rc == 0)
+        *(char **)field = xasprintf("%.*s/%s", (int)(slash - c->file), c->file, text);
+    return rc;
+}
+
+const struct key_type type_file = { "a path", file_set, string_write, string_clear };
+
 /* ---- one of several words */
 
 static bool in_words(const char *word, const char *const *words)

@@ -105,7 +105,9 @@ static void seen_running(struct job *j, const struct job_info *info)
     inner(j)->elapsed_s = info->elapsed_s;
     if (j->state == JOB_SUBMITTING || j->state == JOB_PENDING)
         job_handle(j, JOB_EV_RUNS, NULL);
+    /* Our own script publishes what its node has seen; a template may set a Comment before anybody listens there. */
     if (j->state == JOB_RUNNING && comment_parse(info->comment, host, &port, addr) == 0 &&
+        (!*j->config->job.job_template || comment_is_verified(info->comment)) &&
         !is_stale(j, info->comment, host, port))
         job_address(j, host, port, addr);
 }

@@ -45,7 +45,8 @@ const struct engine *engine_find(const char *name)
 
 bool engine_wants_proof(const struct engine *en, const struct model_config *m)
 {
-    return en->has_key && !(en->key_optional && m->job.expose);
+    return strcmp(m->proof ? m->proof : "auto", "comment") && en->has_key &&
+           !(en->key_optional && m->job.expose);
 }
 
 void engine_served_name(const struct model_config *m, struct buf *out)

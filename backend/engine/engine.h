@@ -41,7 +41,7 @@ struct engine {
 const struct engine *engine_find(const char *name); /* NULL if there is none */
 
 /* Must the engine of this model prove that it is ours (probe_start's want_proof)? Always, but where a program
- * that knows no key was exposed on purpose. Pure. */
+ * that knows no key was exposed on purpose, or the model says proof = "comment". Pure. */
 bool engine_wants_proof(const struct engine *en, const struct model_config *m);
 
 /* The name by which the engine serves it: that of a path in a Hugging Face cache (.../models--ORG--NAME/...) is ORG/NAME,
@@ -111,6 +111,10 @@ int job_notice_parse(const char *line, struct job_notice *out);
 /* The address in a Comment. Further comma fields are allowed; addr is "" where there is none. 0 or -EINVAL.
  */
 int comment_parse(const char *comment, char host[256], int *port, char addr[64]);
+
+/* Did our script write it, or complete what a template had written? It does once it has seen that the socket there is of
+ * the job's own processes. */
+bool comment_is_verified(const char *comment);
 
 /* ---- Is it healthy, and is it ours? */
 

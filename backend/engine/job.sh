@@ -21,6 +21,7 @@ IFS=$' \t\n'
 
 sfs_engine='' # pid and process group of the engine, '' while there is none
 sfs_watcher=''
+sfs_followers=() # of further log files
 sfs_phase=0   # of the watcher, also its exit status: 0 nobody listened yet, 1 published, 2 the lease ran out,
               # 3 somebody else had the port before the engine, 4 the port was lost after it was published
 sfs_owners=() # processes of the engine that were found to hold its socket
@@ -171,7 +172,7 @@ sfs_listeners() {
 
 # Set sfs_members to "pid:start-time" of every process in the engine's group or descended from it.
 sfs_family() {
-	local file stat pid up depth
+	local file stat pid up depth also=' '
 	local -A parent=() group=() start=()
 	sfs_members=()
 	for file in /proc/[0-9]*/stat; do
@@ -182,15 +183,21 @@ sfs_family() {
 		(($# >= 20)) || continue
 		parent[$pid]=$2 group[$pid]=$3 start[$pid]=${20}
 	done
+	if [[ -n ${SFS_TEMPLATE-} && -n ${SLURM_JOB_ID:-} ]]; then
+		# A template may start its engine by srun, which makes it a child of Slurm's own program.
+		also=" $(grep -slzx "SLURM_JOB_ID=$SLURM_JOB_ID" /proc/[0-9]*/environ | tr -dc '0-9\n' | tr '\n' ' ')"
+	fi
 	for pid in "${!parent[@]}"; do
 		up=$pid
 		for ((depth = 0; depth < 100 && up > 1; depth++)); do
+			[[ $up != "$$" ]] || continue 2 # the batch script itself, and what else it has started
 			if [[ $up == "$sfs_engine" || ${group[$up]:-} == "$sfs_engine" ]]; then
 				sfs_members+=("$pid:${start[$pid]}")
-				break
+				continue 2
 			fi
 			up=${parent[$up]:-0}
 		done
+		[[ $also != *" $pid "* ]] || sfs_members+=("$pid:${start[$pid]}")
 	done
 }
 
@@ -272,6 +279,57 @@ sfs_end_engine() {
 	done
 } 2> /dev/null
 
+# ---- Further logs.
+
+# Set sfs_tmpdir to the engine's TMPDIR, as far as it does not choose one by itself.
+sfs_engines_tmpdir() {
+	sfs_tmpdir=$(sfs_environment && printf %s "${TMPDIR:-/tmp}")
+}
+
+# Set sfs_log_paths to where SFS_LOG_FILES may be, and sfs_log_sizes to what those hold before the engine begins, which is
+# not of this run. A relative path may begin in the job's directory or in TMPDIR.
+sfs_find_logs() {
+	local file path
+	sfs_log_paths=() sfs_log_sizes=()
+	sfs_engines_tmpdir
+	for file in ${SFS_LOG_FILES[@]+"${SFS_LOG_FILES[@]}"}; do
+		path=$(set +u && sfs_environment && eval "sfs_path \"$file\"")
+		if [[ $path == /* ]]; then
+			sfs_log_paths+=("$path")
+		else
+			sfs_log_paths+=("${SFS_START:-$SFS_DIR}/$path" "$sfs_tmpdir/$path")
+		fi
+	done
+	for path in ${sfs_log_paths[@]+"${sfs_log_paths[@]}"}; do
+		sfs_log_sizes+=("$(stat -L -c %s -- "$path" || echo 0)")
+	done
+} 2> /dev/null
+
+# Follow them into our own logs. Each follower reads on to the end once the engine is gone.
+sfs_follow_logs() {
+	local i log
+	sfs_followers=()
+	for i in ${!sfs_log_paths[@]}; do
+		log=stdout
+		[[ ${sfs_log_paths[i]} != *err ]] || log=stderr
+		tail -q -F -s 0.5 -c "+$((sfs_log_sizes[i] + 1))" --pid="$sfs_engine" -- "${sfs_log_paths[i]}" \
+			< /dev/null >> "$SFS_DIR/$log" 2> /dev/null &
+		sfs_followers+=("$!")
+	done
+}
+
+# sfs_end_followers TENTHS: the engine is gone; its last lines get so much time.
+sfs_end_followers() {
+	local i
+	((${#sfs_followers[@]})) || return 0
+	for ((i = 0; i < $1; i++)); do
+		kill -0 "${sfs_followers[@]}" || break
+		sleep 0.1
+	done
+	kill "${sfs_followers[@]}"
+	sfs_followers=()
+} 2> /dev/null
+
 # ---- The watcher.
 
 # The clock since boot, in seconds: unlike $SECONDS it does not jump when somebody sets the time.
@@ -293,6 +351,13 @@ sfs_lease_ended() {
 	((sfs_now - sfs_lease_since > SFS_LEASE))
 }
 
+# sfs_tell_queue ADDRESS: a job template may have a Comment of its own.
+sfs_tell_queue() {
+	local sfs_text="traefik,$SFS_SERVICE,http://$SFS_NODE:$SFS_PORT,sfs${1:+,$1}"
+	[[ -z ${SFS_TEMPLATE-} ]] || sfs_keep_comment "$1"
+	[[ -z $sfs_text ]] || sfs_comment "$sfs_text"
+}
+
 # For readers of the queue; the fields after the URL are ours. The controller may be away for a while.
 sfs_comment() {
 	local pause
@@ -308,20 +373,24 @@ sfs_publish() {
 	sfs_state "listening host=$SFS_NODE port=$SFS_PORT${address:+ addr=$address}"
 	sfs_phase=1
 	if [[ $SFS_LOOPBACK != 1 && -n ${SLURM_JOB_ID:-} ]] && type -P scontrol > /dev/null; then
-		sfs_comment "traefik,$SFS_SERVICE,http://$SFS_NODE:$SFS_PORT,sfs${address:+,$address}" &
+		sfs_tell_queue "$address" &
 	fi
 }
 
 # One look at the port. A finding that ends the engine must hold at two looks in a row: a process of the engine may have
 # been born or have died between the kernel's tables that were read. Without a listener it gets longer.
 sfs_watch_port() {
+	[[ -z ${SFS_TEMPLATE-} ]] || ((sfs_phase != 0)) || sfs_hear
 	sfs_look
 	case $sfs_found in
 	ours)
 		sfs_odd=0
 		((sfs_phase == 1)) || sfs_publish
 		;;
-	else) ((sfs_odd += 5)) ;;
+	else)
+		# A template need not use our port; one that does finds out by itself that it is taken.
+		[[ -n ${SFS_TEMPLATE-} ]] && ((sfs_phase == 0)) || ((sfs_odd += 5))
+		;;
 	none) ((sfs_phase == 0)) || ((++sfs_odd)) ;;
 	esac
 	((sfs_odd >= 10)) || return 0
@@ -410,6 +479,7 @@ sfs_signalled() {
 		{ wait "$sfs_engine"; } 2> /dev/null
 		status=$?
 	fi
+	sfs_end_followers 6
 	sfs_finish "$status" "$1"
 }
 
@@ -431,10 +501,12 @@ sfs_port_taken() {
 
 sfs_run() {
 	sfs_engine=''
+	sfs_find_logs
 	# Job control gives the two background processes groups of their own.
 	set -m
 	sfs_run_engine < /dev/null &
 	sfs_engine=$!
+	sfs_follow_logs
 	sfs_watch < /dev/null > /dev/null &
 	sfs_watcher=$!
 	set +m
@@ -442,6 +514,7 @@ sfs_run() {
 	sfs_status=$?
 	sfs_end_watcher
 	sfs_end_engine 3
+	sfs_end_followers 30
 }
 
 sfs_main() {

@@ -194,6 +194,15 @@ int job_notice_parse(const char *line, struct job_notice *out)
     return -EINVAL;
 }
 
+bool comment_is_verified(const char *comment)
+{
+    const char *url = strchr(comment, ',');
+    const char *rest = url ? strchr(url + 1, ',') : NULL;
+
+    rest = rest ? strchr(rest + 1, ',') : NULL;
+    return rest && (!strcmp(rest, ",sfs") || !strncmp(rest, ",sfs,", 5));
+}
+
 /* traefik,<service>,http://<host>:<port>[,sfs[,<addr>]][,...] */
 int comment_parse(const char *comment, char host[256], int *port, char addr[64])
 {

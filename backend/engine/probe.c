@@ -136,8 +136,9 @@ static void judge_wrong_key(struct probe *p)
         finishf(p, PROBE_IMPOSTOR, -EACCES,
                 "it answered %d %s to a random key, where our engine refuses: either somebody else listens "
                 "there, or the "
-                "engine asks for no key (then see expose)",
-                p->status, http_reason(p->status));
+                "engine asks for no key (then see %s)",
+                p->status, http_reason(p->status),
+                p->model->job.job_template && *p->model->job.job_template ? "proof = \"comment\"" : "expose");
 }
 
 /* An engine cannot like an empty request; if it does, its answer at least is a completion. */

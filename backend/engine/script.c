@@ -8,6 +8,7 @@
  * process: a mistake in it cannot break the prologue. */
 #include "backend/engine/engine.h"
 #include "backend/base/alloc.h"
+#include "backend/engine/template.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const char text_job[], text_relay[], text_relay_program[], text_image[];
+extern const char text_job[], text_relay[], text_relay_program[], text_image[], text_template[];
 
 #define MASK "***" /* as config shows it */
 
@@ -131,8 +132,15 @@ static int check_env(const json_t *env, const char *model, struct err *e)
     return 0;
 }
 
+static bool has_template(const struct model_config *m)
+{
+    return m->job.job_template && *m->job.job_template;
+}
+
 static int check_model(const struct engine *en, const struct model_config *m, struct err *e)
 {
+    if (has_template(m))
+        return 0; /* it starts its engine by itself */
     if (en->needs_model && !*m->model && !m->engine_args.n)
         return err_set(e, -EINVAL,
                        "model %s does not say what %s is to load: set model = \"...\" to a name that it "
@@ -204,12 +212,13 @@ static void add_option(struct buf *out, const char *option, const char *value)
         buf_addf(out, "#SBATCH --%s=%s\n", option, value);
 }
 
-/* Output goes to /dev/null because a path that a node cannot open fails the job at its launch, in silence;
+/* Of options that come twice sbatch takes the later one: these come after those of a template.
+ * Output goes to /dev/null because a path that a node cannot open fails the job at its launch, in silence;
  * job.sh opens the logs itself. Requeueing is allowed: job.sh begins afresh in the same directory. */
 static void add_options(struct buf *out, const struct script_params *p)
 {
     const struct job_config *j = &p->model->job;
-    int64_t t = j->time_s;
+    struct buf t = { 0 };
 
     add_option(out, "job-name", p->job_name);
     buf_adds(out, "#SBATCH --output=/dev/null\n#SBATCH --error=/dev/null\n");
@@ -218,9 +227,11 @@ static void add_options(struct buf *out, const struct script_params *p)
     add_option(out, "account", j->account);
     add_option(out, "qos", j->qos);
     add_option(out, "mem", j->mem);
-    if (t > 0)
-        buf_addf(out, "#SBATCH --time=%" PRId64 "-%02d:%02d:%02d\n", t / 86400, (int)(t / 3600 % 24),
-                 (int)(t / 60 % 60), (int)(t % 60));
+    /* A template has a time of its own, which only one that somebody wrote may replace. */
+    if (j->time_asked || !has_template(p->model))
+        template_time(&t, j->time_s);
+    add_option(out, "time", buf_str(&t));
+    buf_free(&t);
     for (size_t i = 0; i < j->extra_args.n; i++)
         buf_addf(out, "#SBATCH %s\n", j->extra_args.v[i]);
 }
@@ -265,13 +276,29 @@ static void add_names(struct buf *out, const struct model_config *m)
     buf_free(&served);
 }
 
-static void add_variables(struct buf *out, const struct script_params *p)
+static const char *service_of(const struct script_params *p, const struct template *t)
+{
+    return t->dialect == DIALECT_PLAIN && t->job_name && is_word(t->job_name, "._+-") ? t->job_name
+                                                                                      : p->service;
+}
+
+static void add_template(struct buf *out, const struct template *t, const struct model_config *m)
+{
+    struct strings words = { (char *[]){ t->interpreter, t->argument, NULL }, *t->argument ? 2 : 1 };
+
+    add_array(out, "SFS_INTERPRETER", &words);
+    add_variable(out, "SFS_TEMPLATE", buf_str(&t->text));
+    add_variable(out, "SFS_PROOF", m->proof);
+    buf_adds(out, text_template);
+}
+
+static void add_variables(struct buf *out, const struct script_params *p, const struct template *t)
 {
     const struct model_config *m = p->model;
 
     /* A job submitted from within a job inherits variables of these names, some of them exported. */
     buf_adds(out, "unset -v ${!SFS_@}\n");
-    add_variable(out, "SFS_SERVICE", p->service);
+    add_variable(out, "SFS_SERVICE", service_of(p, t));
     add_variable(out, "SFS_WORKDIR", p->workdir);
     add_variable(out, "SFS_SECRET", p->masked ? MASK : p->secret);
     buf_addf(out, "SFS_LOOPBACK=%d\nSFS_EXPOSE=%d\nSFS_LEASE=%" PRId64 "\nSFS_SLOTS=%d\n", p->loopback,
@@ -288,6 +315,7 @@ static void add_variables(struct buf *out, const struct script_params *p)
     add_variable(out, "SFS_MODELS_DIR", m->models_dir);
     add_variable(out, "SFS_COPY_SOURCE", m->copy_source);
     add_array(out, "SFS_PRE_PULL", &m->pre_pull);
+    add_array(out, "SFS_LOG_FILES", &m->log_files);
     add_setup(out, &m->job.setup);
 }
 
@@ -306,23 +334,36 @@ static void add_environment(struct buf *out, const json_t *env, bool masked)
     buf_adds(out, "}\n");
 }
 
+static void add_engine(struct buf *out, const struct engine *en)
+{
+    if (en->relay)
+        buf_addf(out, "%ssfs_relay_program() {\n\tcat << 'SFS_END'\n%sSFS_END\n}\n", text_relay,
+                 text_relay_program);
+    if (en->image)
+        buf_adds(out, text_image);
+    buf_adds(out, en->script);
+}
+
 int engine_script(const struct script_params *p, struct buf *out, struct err *e)
 {
+    struct template t = { 0 };
     int rc = check(p, e);
 
+    if (!rc && has_template(p->model))
+        rc = template_read(p->model, &t, e);
     if (rc)
         return rc;
     buf_adds(out, "#!/bin/bash\n");
+    buf_adds(out, buf_str(&t.options));
     add_options(out, p);
     buf_addf(out, "# Written by slullamafs %s for the model %s.\n", SLULLAMAFS_VERSION, p->model->name);
-    add_variables(out, p);
+    add_variables(out, p, &t);
     add_environment(out, p->model->env, p->masked);
-    if (p->engine->relay)
-        buf_addf(out, "%ssfs_relay_program() {\n\tcat << 'SFS_END'\n%sSFS_END\n}\n", text_relay,
-                 text_relay_program);
-    if (p->engine->image)
-        buf_adds(out, text_image);
-    buf_adds(out, p->engine->script);
+    if (has_template(p->model))
+        add_template(out, &t, p->model);
+    else
+        add_engine(out, p->engine);
     buf_adds(out, text_job);
+    template_free(&t);
     return 0;
 }

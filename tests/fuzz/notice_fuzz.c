@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     job_notice_parse(text, &n);
     comment_parse(text, host, &port, addr);
+    comment_is_verified(text);
     probe_progress(text);
     free(text);
     read_answer("text/event-stream", (const char *)data, size);

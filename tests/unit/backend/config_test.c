@@ -386,6 +386,14 @@ static const struct {
     { "[model.m]\nengine = {}", "f.toml:2: engine in [model.m] must be a string, not a table" },
 
     /* ranges and forms */
+    { MODEL "job_template = '/nonexistent/t'",
+      "f.toml:3: the job template /nonexistent/t cannot be read: No such file or directory" },
+    { MODEL "job_template = 'relative'",
+      "f.toml:3: job_template in [model.m] must begin with / or ~/: \"relative\"" },
+    { MODEL "job_template_dialect = 'slulama'", "f.toml:3: job_template_dialect in [model.m] must be "
+                                                "\"auto\", \"slullama\", \"alvis\" or \"plain\", ..." },
+    { MODEL "log_files = ['$(id)']", "f.toml:3: log_files in [model.m] must hold paths, ..." },
+    { MODEL "proof = 'none'", "f.toml:3: proof in [model.m] must be \"auto\" or \"comment\", not \"none\"" },
     { MODEL "slots = 0", "f.toml:3: slots in [model.m] must lie between 1 and 1024, not be 0" },
     { MODEL "slots = 9999999999",
       "f.toml:3: slots in [model.m] must lie between 1 and 1024, not be 9999999999" },
@@ -732,6 +740,41 @@ static void the_file_is_looked_for_where_the_contract_says(void **state)
     setenv("HOME", "/home/a", 1);
 }
 
+static void put(const char *dir, const char *name, const char *text)
+{
+    char *path = xasprintf("%s/%s", dir, name);
+    FILE *out = fopen(path, "w");
+
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+    free(path);
+}
+
+static void a_template_is_found_beside_the_file_and_checked(void **state)
+{
+    char dir[] = "/tmp/config_test.XXXXXX", *file, *template, *told;
+    struct config *c = NULL;
+    struct err e;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    file = xasprintf("%s/c.toml", dir);
+    template = xasprintf("%s/t.sub", dir);
+    told = xasprintf("%s:3: %s:2: #SBATCH --array cannot be used", file, template);
+    put(dir, "t.sub", "#!/bin/sh\n");
+    put(dir, "c.toml", "[cluster.x]\nhost = 'x'\njob_template = 't.sub'\n[model.m]\nengine = 'command'\n");
+    assert_int_equal(config_load(file, &c, &e), 0);
+    assert_string_equal(c->models[0]->job.job_template, template);
+    assert_false(c->models[0]->job.time_asked);
+    config_free(c);
+    put(dir, "t.sub", "#!/bin/sh\n#SBATCH --array=1-2\n");
+    assert_int_equal(config_load(file, &c, &e), -EINVAL);
+    assert_memory_equal(e.text, told, strlen(told));
+    unlink(template), unlink(file), rmdir(dir);
+    free(file), free(template), free(told);
+}
+
 static void a_named_file_that_cannot_be_read_is_an_error(void **state)
 {
     struct config *c = NULL;
@@ -786,6 +829,7 @@ int main(void)
         cmocka_unit_test(the_reference_has_every_key_with_help),
         cmocka_unit_test(no_key_stands_twice_and_none_is_both_there_and_for_later),
         cmocka_unit_test(the_file_is_looked_for_where_the_contract_says),
+        cmocka_unit_test(a_template_is_found_beside_the_file_and_checked),
         cmocka_unit_test(a_named_file_that_cannot_be_read_is_an_error),
         cmocka_unit_test(the_example_is_a_good_configuration),
     };

@@ -26,6 +26,10 @@ static inline void model_defaults(struct model_config *m, char *engine)
     m->env = json_object();
     m->health = m->image = m->models_dir = m->copy_source = "";
     m->health_status = json_pack("[i]", 200);
+    m->proof = "auto";
+    m->job.job_template = "";
+    m->job.job_template_dialect = "auto";
+    m->job.time_asked = true;
     m->job.partition = m->job.gres = m->job.account = m->job.qos = m->job.mem = "";
 }
 

@@ -165,6 +165,17 @@ static void test_foreign_comments(void **state)
         sentence, function, NULL, NULL, NULL                                                                 \
     }
 
+static void test_verified(void **state)
+{
+    (void)state;
+    assert_true(comment_is_verified("traefik,q,http://n1:5,sfs"));
+    assert_true(comment_is_verified("traefik,q,http://n1:5,sfs,10.0.0.1,more"));
+    assert_false(comment_is_verified("traefik,q,http://n1:5"));
+    assert_false(comment_is_verified("traefik,q,http://n1:5,sfsx"));
+    assert_false(comment_is_verified("traefik,sfs,http://n1:5,more,sfs"));
+    assert_false(comment_is_verified(""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +184,7 @@ int main(void)
         TEST("lines that are none of ours are refused and change nothing", test_others),
         TEST("an address is found in a Comment", test_comments),
         TEST("a Comment that is none of ours is refused and changes nothing", test_foreign_comments),
+        TEST("a Comment that our script has verified is told from others", test_verified),
     };
 
     return cmocka_run_group_tests_name("notice", tests, NULL, NULL);
