@@ -35,9 +35,8 @@ static struct cluster_inner *inner(const struct cluster *c)
 }
 
 static const char *const names[] = {
-    [CLUSTER_IDLE] = "idle",
-    [CLUSTER_CONNECTING] = "connecting",
-    [CLUSTER_UP] = "up",
+    [CLUSTER_IDLE] = "idle", [CLUSTER_CONNECTING] = "connecting",
+    [CLUSTER_AUTH] = "auth", [CLUSTER_UP] = "up",
     [CLUSTER_DOWN] = "down",
 };
 
@@ -56,9 +55,8 @@ static bool is_ours(const struct job *j, const struct cluster *c)
 static void transport_cb(void *arg, enum transport_state state)
 {
     static const enum cluster_state states[] = {
-        [TRANSPORT_IDLE] = CLUSTER_IDLE,
-        [TRANSPORT_CONNECTING] = CLUSTER_CONNECTING,
-        [TRANSPORT_UP] = CLUSTER_UP,
+        [TRANSPORT_IDLE] = CLUSTER_IDLE, [TRANSPORT_CONNECTING] = CLUSTER_CONNECTING,
+        [TRANSPORT_AUTH] = CLUSTER_AUTH, [TRANSPORT_UP] = CLUSTER_UP,
         [TRANSPORT_DOWN] = CLUSTER_DOWN,
     };
     struct cluster *c = arg;
@@ -67,7 +65,7 @@ static void transport_cb(void *arg, enum transport_state state)
 
     free(c->reason);
     c->reason = reason[0] ? xstrdup(reason) : NULL;
-    if (reason[0]) {
+    if (reason[0] && state != TRANSPORT_AUTH) { /* a question is no error */
         free(c->last_error);
         c->last_error = xstrdup(reason);
     }
@@ -238,9 +236,12 @@ void cluster_look(struct cluster *c)
 int cluster_create(struct house *h, const struct cluster_config *cfg, struct cluster **out, struct err *e)
 {
     struct cluster *c = NEW(struct cluster);
-    struct transport_params tp = {
-        .loop = h->loop, .cluster = cfg, .runtime_dir = h->run_dir, .state_cb = transport_cb, .arg = c
-    };
+    struct transport_params tp = { .loop = h->loop,
+                                   .cluster = cfg,
+                                   .runtime_dir = h->run_dir,
+                                   .program = h->program,
+                                   .state_cb = transport_cb,
+                                   .arg = c };
 
     c->house = h;
     c->cfg = cfg;

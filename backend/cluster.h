@@ -13,7 +13,7 @@
 struct house;
 struct cluster_inner;
 
-enum cluster_state { CLUSTER_IDLE, CLUSTER_CONNECTING, CLUSTER_UP, CLUSTER_DOWN };
+enum cluster_state { CLUSTER_IDLE, CLUSTER_CONNECTING, CLUSTER_AUTH, CLUSTER_UP, CLUSTER_DOWN };
 
 struct cluster {
     struct house *house;

@@ -2,6 +2,7 @@
 /* slullamafs VERB, and mount.slullamafs by its name: the table of programs. */
 #include "backend/config.h"
 #include "backend/parrot/parrot.h"
+#include "backend/transport/askpass.h"
 #include "fs/mount.h"
 #include "fs/terminal/terminal.h"
 
@@ -89,6 +90,8 @@ int main(int argc, char **argv)
 {
     const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 
+    if (getenv(ASKPASS_VARIABLE)) /* ssh asks something: see askpass.h */
+        return askpass_helper_main(argc, argv);
     if (strcmp(name, "mount.slullamafs") == 0 || strcmp(name, "mount.fuse.slullamafs") == 0)
         return mount_verb(argc, argv);
     if (argc < 2) {

@@ -2,7 +2,7 @@
 /* The served tree, which is this table:
 
      README  status  endpoint  env  config  events  metrics  log  ctl
-     clusters/<name>/         status
+     clusters/<name>/         status  auth
      jobs/<cluster>.<id>/     status  ctl  script  endpoint
          log/                 stdout  stderr
          models/<model>       -> ../../../<model>
@@ -60,7 +60,9 @@ static const struct row cluster_row[] = {
     { "<name>", 0755, ROW_DIR, .dir = &dir_cluster },
 };
 static const struct row cluster_rows[] = {
-    { "status", 0444, ROW_FILE, &file_status_cluster, .help = "JSON: idle, connecting, up or down" },
+    { "status", 0444, ROW_FILE, &file_status_cluster, .help = "JSON: idle, connecting, auth, up or down" },
+    { "auth", 0600, ROW_FILE, &file_auth,
+      .help = "what the login asks, a password or a second factor; write the answer to it" },
     { 0 },
 };
 

@@ -249,7 +249,9 @@ static void late_cb(void *arg)
     struct command *c = arg;
     struct err e;
 
-    if (c->phase == STARTED) {
+    if (c->phase == WAITING && c->t->state == TRANSPORT_AUTH) {
+        timer_start_ms(c->timer, c->connect_ms); /* a question has a limit of its own */
+    } else if (c->phase == STARTED) {
         err_set(&e, 0, "the command did not end within %g s", (double)c->timeout_ms / 1000);
         command_finish(c, -ETIMEDOUT, e.text);
     } else if (c->t->reason.text[0]) {

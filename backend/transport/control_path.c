@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define PATH_MAX_BYTES 89
-#define NAME_MAX_BYTES 45 /* "/" + key 16 + pid 7 + start time 12 + number 6 + three dots */
+#define NAME_MAX_BYTES 45 /* "/" + key 16 + pid 7 + start time 12 + number 6 + three dots; ".ask" has room */
 
 void control_dir_init(struct control_dir *d, const char *runtime_dir, const struct cluster_config *c)
 {
@@ -101,7 +101,8 @@ char *control_path_new(struct control_dir *d)
     return xasprintf("%s/%s.%ld.%llu.%u", d->path, d->key, (long)getpid(), start_time(getpid()), ++number);
 }
 
-static bool is_left_behind(const struct control_dir *d, const char *name)
+/* *asks: it is the socket for questions beside one */
+static bool is_left_behind(const struct control_dir *d, const char *name, bool *asks)
 {
     size_t key = strlen(d->key);
     unsigned long long start;
@@ -110,8 +111,10 @@ static bool is_left_behind(const struct control_dir *d, const char *name)
     long pid;
 
     if (strncmp(name, d->key, key) != 0 ||
-        sscanf(name + key, ".%ld.%llu.%u%n", &pid, &start, &number, &end) != 3 ||
-        name[key + (size_t)end] != '\0' || pid <= 0)
+        sscanf(name + key, ".%ld.%llu.%u%n", &pid, &start, &number, &end) != 3 || pid <= 0)
+        return false;
+    *asks = strcmp(name + key + end, ".ask") == 0;
+    if (name[key + (size_t)end] != '\0' && !*asks)
         return false;
     return start_time(pid) != start;
 }
@@ -123,9 +126,15 @@ char *control_path_adopt(struct control_dir *d)
     struct dirent *ent;
 
     while (dir && !mine && (ent = readdir(dir))) {
-        if (!is_left_behind(d, ent->d_name))
+        bool asks;
+        if (!is_left_behind(d, ent->d_name, &asks))
             continue;
         char *old = xasprintf("%s/%s", d->path, ent->d_name);
+        if (asks) { /* its answers went to the daemon */
+            unlink(old);
+            free(old);
+            continue;
+        }
         mine = control_path_new(d);
         if (rename(old, mine) < 0) {
             free(mine);

@@ -90,7 +90,9 @@ static void late_cb(void *arg)
     struct dial *d = arg;
     struct err e;
 
-    if (d->phase == STARTED) {
+    if (d->phase == WAITING && d->t->state == TRANSPORT_AUTH) {
+        timer_start_ms(d->timer, d->timeout_ms); /* a question has a limit of its own */
+    } else if (d->phase == STARTED) {
         err_set(&e, 0, "%s did not open within %g s", d->host ? d->host : "a program's channel",
                 (double)d->timeout_ms / 1000);
         dial_failed(d, -ETIMEDOUT, e.text);

@@ -40,6 +40,16 @@ static void up(void *arg)
     transport_set(&o->base, TRANSPORT_UP, 0, "");
 }
 
+static void asking(void *arg, const char *prompt, bool answerable)
+{
+    transport_ask(arg, prompt, answerable);
+}
+
+static int answer(struct transport *t, const char *text, size_t len, struct err *e)
+{
+    return ssh_master_answer(self(t)->master, text, len, e);
+}
+
 static bool needed(void *arg)
 {
     struct openssh *o = arg;
@@ -63,6 +73,7 @@ static void down(void *arg, int rc, bool final, const char *text)
 
 static const struct ssh_master_events master_events = {
     .connecting = connecting,
+    .asking = asking,
     .up = up,
     .down = down,
     .needed = needed,
@@ -298,7 +309,7 @@ static int create(struct transport **out, const struct transport_params *p, stru
 
     transport_init(&o->base, &openssh_ops, p);
     list_init(&o->streams);
-    o->master = ssh_master_create(p->loop, p->cluster, p->runtime_dir, &master_events, o);
+    o->master = ssh_master_create(p, &master_events, o);
     *out = &o->base;
     return 0;
 }
@@ -318,6 +329,7 @@ const struct transport_ops openssh_ops = {
     .create = create,
     .destroy = destroy,
     .connect = connect_master,
+    .answer = answer,
     .command_start = command_start,
     .command_stop = command_stop,
     .dial_start = dial_start,

@@ -65,9 +65,8 @@ void ssh_explain(const struct cluster_config *c, const char *said, const char *w
     } else if ((line = line_with(said, "Permission denied (")) ||
                (line = line_with(said, "Too many authentication failures"))) {
         err_set(&out->why, 0,
-                "%s refuses the login: %s; `%s` has to work without a question (keys with a passphrase need "
-                "an agent)",
-                c->host, line, by);
+                "%s refuses the login: %s; `%s` has to work, and what it asks is asked in clusters/%s/auth",
+                c->host, line, by, c->name);
     } else {
         out->rc = -EHOSTUNREACH;
         out->final = (line = line_with(said, "Bad configuration option")) ||

@@ -4,6 +4,7 @@
  * OFF       nothing runs; a need starts the next attempt, but not before not_before
  * PROBING   asks a master that was left behind whether it is alive          way out: PROBE_MS
  * STARTING  our child logs in; its control socket is tried again and again  way out: its exit, LOGIN_MS
+ *           While it asks the user something, only the answer is waited for  way out: answer_ms
  * UP        it answers; `watch` is a mux connection whose end is the end of the link
  * ENDING    it was told to go; the next one waits for its exit              way out: proc.c kills it
  * PAUSING   somebody needs it; the timer starts the next attempt
@@ -11,25 +12,28 @@
  * That a socket exists means that the login is complete: ssh makes it after authentication (OpenSSH 9.2,
  * ssh.c, ssh_session2). */
 #include "backend/transport/ssh_master.h"
+#include "backend/transport/askpass.h"
 #include "backend/transport/control_path.h"
 #include "backend/transport/mux.h"
 #include "backend/transport/proc.h"
 #include "backend/transport/ssh_explain.h"
+#include "backend/transport/ssh_start.h"
 #include "backend/transport/transport_private.h"
 #include "backend/base/alloc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_MS    40    /* between two looks for the control socket; a login takes some hundreds */
-#define LOGIN_MS   60000 /* ConnectTimeout, and a slow machine's shell and directory service */
-#define PROBE_MS   3000  /* a master answers in less than one millisecond, or it is stopped */
-#define FINAL_MS   10000 /* the least time between two attempts that fail for good */
-#define PAUSE_MS   1000  /* the first pause; doubled by each failure */
+#define LOOK_MS    40     /* between two looks for the control socket; a login takes some hundreds */
+#define LOGIN_MS   60000  /* ConnectTimeout, and a slow machine's shell and directory service */
+#define ANSWER_MS  300000 /* a person who has to fetch a telephone; then nobody is there */
+#define GRACE_MS   90000  /* an answer that took longer may come too late: sshd's LoginGraceTime is 120 s */
+#define PROBE_MS   3000   /* a master answers in less than one millisecond, or it is stopped */
+#define FINAL_MS   10000  /* the least time between two attempts that fail for good */
+#define PAUSE_MS   1000   /* the first pause; doubled by each failure */
 #define PAUSE_MAX  60000
 #define STEADY_MS  10000 /* a link that was up for so long begins again with the first pause */
 #define SAID_LIMIT 8192  /* bytes of what it says that are kept */
@@ -40,14 +44,19 @@ struct ssh_master {
     uv_loop_t *loop;
     const struct cluster_config *cluster;
     char *runtime_dir;
+    char *program;      /* NULL: nobody is asked */
+    uint64_t answer_ms; /* how long a question waits */
     const struct ssh_master_events *events;
     void *arg;
 
     enum state state;
     struct control_dir dir;
-    char *path;         /* of the control socket; NULL unless PROBING, STARTING, UP */
-    struct proc *child; /* NULL: none, or one that was taken over */
-    pid_t adopted;      /* one that was taken over; 0: none */
+    char *path;              /* of the control socket; NULL unless PROBING, STARTING, UP */
+    struct proc *child;      /* NULL: none, or one that was taken over */
+    pid_t adopted;           /* one that was taken over; 0: none */
+    struct askpass *askpass; /* STARTING, unless nobody is asked */
+    uint64_t asked_at;       /* mono_ms(); 0: nothing is asked */
+    bool late;               /* an answer of this attempt took longer than GRACE_MS */
     struct mux *watch;
     struct timer *timer; /* what each state waits for */
     uint64_t deadline;   /* STARTING: mono_ms() */
@@ -147,8 +156,16 @@ static void drop_path(struct ssh_master *m)
     m->path = NULL;
 }
 
+static void stop_asking(struct ssh_master *m)
+{
+    askpass_close(m->askpass);
+    m->askpass = NULL;
+    m->asked_at = 0;
+}
+
 static void end_process(struct ssh_master *m)
 {
+    stop_asking(m);
     close_watch(m);
     timer_stop(m->timer);
     drop_path(m);
@@ -199,6 +216,10 @@ static void fail_as_said(struct ssh_master *m, const char *what)
     ssh_explain(m->cluster, buf_str(&m->said), what, &m->last);
     if (m->state == UP)
         m->last.final = false; /* it did work a moment ago */
+    else if (m->late && !m->last.final)
+        err_set(&m->last.why, m->last.rc,
+                "%s: the answer may have come too late (sshd's LoginGraceTime); the question comes again",
+                m->cluster->host);
     fail(m);
 }
 
@@ -228,6 +249,7 @@ static void look(struct ssh_master *m);
 
 static void is_up(struct ssh_master *m)
 {
+    stop_asking(m);
     timer_stop(m->timer);
     m->state = UP;
     m->up_since = mono_ms();
@@ -293,72 +315,55 @@ static void begin(struct ssh_master *m)
         probe_next(m);
 }
 
-/* Our environment without what could lead to a question. The caller frees the array. */
-static char **environment(void)
+static void asked_cb(void *arg)
 {
-    static const char *const left_out[] = { "SSH_ASKPASS=", "SSH_ASKPASS_REQUIRE=", "DISPLAY=",
-                                            "WAYLAND_DISPLAY=" };
-    extern char **environ;
-    size_t n = 0, k = 0;
+    struct ssh_master *m = arg;
+    bool answerable;
+    const char *prompt = askpass_prompt(m->askpass, &answerable);
 
-    while (environ[n])
-        n++;
-    char **env = xcalloc(n + 2, sizeof *env);
-    for (size_t i = 0; i < n; i++) {
-        bool keep = true;
-        for (size_t j = 0; j < sizeof left_out / sizeof left_out[0]; j++)
-            keep = keep && strncmp(environ[i], left_out[j], strlen(left_out[j])) != 0;
-        if (keep)
-            env[k++] = environ[i];
+    if (prompt) {
+        m->asked_at = mono_ms();
+        timer_start_ms(m->timer, m->answer_ms);
+        m->events->asking(m->arg, prompt, answerable);
+    } else {
+        m->late |= mono_ms() - m->asked_at > GRACE_MS;
+        m->asked_at = 0;
+        m->deadline = mono_ms() + LOGIN_MS;
+        timer_start_ms(m->timer, LOOK_MS);
+        m->events->connecting(m->arg, 0, "");
     }
-    env[k] = "SSH_ASKPASS_REQUIRE=never";
-    return env;
 }
 
-/* What has to hold whatever the user's configuration says; all else is his. */
+static void nobody_answers(struct ssh_master *m)
+{
+    bool answerable;
+    struct err e;
+
+    err_set(&e, 0, "nobody answered \"%s\" within %g s; it is asked again when %s is needed again",
+            askpass_prompt(m->askpass, &answerable), (double)m->answer_ms / 1000, m->cluster->host);
+    fail_with(m, -EKEYREJECTED, true, e.text);
+}
+
+int ssh_master_answer(struct ssh_master *m, const char *answer, size_t len, struct err *e)
+{
+    if (!m->asked_at)
+        return err_set(e, -EINVAL, "%s asks nothing", m->cluster->host);
+    return askpass_answer(m->askpass, answer, len, e);
+}
+
+/* Where questions cannot be asked, a login that needs none still works. */
 static int spawn_ssh(struct ssh_master *m, int out, struct err *e)
 {
-    const struct cluster_config *c = m->cluster;
-    char *control = xasprintf("ControlPath=%s", m->path);
-    const char *options[] = {
-        control,
-        "ControlPersist=no",
-        c->accept_new_host_keys ? "StrictHostKeyChecking=accept-new" : "StrictHostKeyChecking=yes",
-        "BatchMode=yes",
-        "ServerAliveInterval=15",
-        "ServerAliveCountMax=3",
-        "ConnectTimeout=20",
-        "ExitOnForwardFailure=no",
-        "ClearAllForwardings=yes",
-        "PermitLocalCommand=no",
-        "RemoteCommand=none",
-        "RequestTTY=no",
-        "ForwardAgent=no",
-        "ForwardX11=no",
-        "LogLevel=INFO", /* names the channels that could not be opened, see ssh_explain_open() */
-    };
-    enum { N = sizeof options / sizeof options[0] };
-    const char *argv[2 * N + 10] = { "ssh", "-M", "-N", "-T" };
-    int n = 4, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    char *path = xasprintf("%s.ask", m->path);
+    struct ssh_start s = { .cluster = m->cluster, .control_path = m->path, .out = out };
 
-    for (int i = 0; i < N; i++) {
-        argv[n++] = "-o";
-        argv[n++] = options[i];
+    m->late = false;
+    if (m->program && askpass_open(&m->askpass, m->loop, path, asked_cb, m, e) == 0) {
+        s.askpass = m->program;
+        s.askpass_environment = askpass_environment(m->askpass);
     }
-    if (c->ssh_config[0]) {
-        argv[n++] = "-F";
-        argv[n++] = c->ssh_config;
-    }
-    argv[n++] = "--";
-    argv[n++] = c->host;
-    char **env = environment();
-    int rc = null < 0
-                 ? err_set(e, -errno, "/dev/null: %s", strerror(errno))
-                 : proc_spawn(&m->child, m->loop, argv, env, (int[]){ null, out, out }, child_exit_cb, m, e);
-    close_fd(&null);
-    free(env);
-    free(control);
-    return rc;
+    free(path);
+    return ssh_start_master(&m->child, m->loop, &s, child_exit_cb, m, e);
 }
 
 static void spawn(struct ssh_master *m)
@@ -414,7 +419,9 @@ static void timer_cb(void *arg)
         probe_next(m);
         break;
     case STARTING:
-        if (mono_ms() < m->deadline)
+        if (m->asked_at)
+            nobody_answers(m);
+        else if (mono_ms() < m->deadline)
             look(m);
         else
             fail_as_said(m, "the login, after 60 s,");
@@ -455,19 +462,20 @@ const char *ssh_master_path(const struct ssh_master *m)
     return m->path;
 }
 
-struct ssh_master *ssh_master_create(uv_loop_t *loop, const struct cluster_config *cluster,
-                                     const char *runtime_dir, const struct ssh_master_events *events,
+struct ssh_master *ssh_master_create(const struct transport_params *p, const struct ssh_master_events *events,
                                      void *arg)
 {
     struct ssh_master *m = NEW(struct ssh_master);
 
-    m->loop = loop;
-    m->cluster = cluster;
-    m->runtime_dir = xstrdup(runtime_dir);
+    m->loop = p->loop;
+    m->cluster = p->cluster;
+    m->runtime_dir = xstrdup(p->runtime_dir);
+    m->program = xstrdup(p->program);
+    m->answer_ms = p->answer_ms ? p->answer_ms : ANSWER_MS;
     m->events = events;
     m->arg = arg;
-    m->timer = timer_create_on(loop, timer_cb, m);
-    control_dir_init(&m->dir, runtime_dir, cluster);
+    m->timer = timer_create_on(p->loop, timer_cb, m);
+    control_dir_init(&m->dir, p->runtime_dir, p->cluster);
     return m;
 }
 
@@ -482,5 +490,6 @@ void ssh_master_destroy(struct ssh_master *m)
     timer_destroy(m->timer);
     buf_free(&m->said);
     free(m->runtime_dir);
+    free(m->program);
     free(m);
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,6 +47,23 @@ const char *transport_reason(const struct transport *t)
     return t->reason.text;
 }
 
+const char *transport_question(const struct transport *t, unsigned *number)
+{
+    *number = t->question_number;
+    return t->question;
+}
+
+int transport_answer(struct transport *t, unsigned number, const char *answer, size_t len, struct err *e)
+{
+    const char *host = t->cluster->host;
+
+    if (!t->question || number != t->question_number)
+        return err_set(e, -EINVAL, "%s asks nothing, or something else by now", host);
+    if (!t->answerable)
+        return err_set(e, -EINVAL, "%s waits for something else than a text: %s", host, t->question);
+    return t->ops->answer(t, answer, len, e);
+}
+
 const char *transport_kind(const struct transport *t)
 {
     return t->ops->name;
@@ -83,6 +101,7 @@ void transport_init(struct transport *t, const struct transport_ops *ops, const 
 void transport_finish(struct transport *t)
 {
     mailbox_destroy(t->mail);
+    free(t->question);
     timer_destroy(t->hold);
 }
 
@@ -100,12 +119,32 @@ static void tell_cb(void *arg, int what)
     t->state_cb(t->arg, t->state);
 }
 
+static void tell(struct transport *t)
+{
+    if (t->state_cb && !t->told) {
+        t->told = true;
+        mailbox_post(t->mail, tell_cb, t, 0);
+    }
+}
+
+void transport_ask(struct transport *t, const char *prompt, bool answerable)
+{
+    transport_set(t, TRANSPORT_AUTH, -EKEYREJECTED, prompt);
+    free(t->question);
+    t->question = xstrdup(prompt);
+    t->question_number++;
+    t->answerable = answerable;
+    tell(t); /* the same question may come again */
+}
+
 void transport_set(struct transport *t, enum transport_state state, int rc, const char *text)
 {
     bool was_up = t->state == TRANSPORT_UP;
 
     if (state == t->state && strcmp(t->reason.text, text ? text : "") == 0)
         return;
+    free(t->question);
+    t->question = NULL;
     t->state = state;
     t->rc = rc;
     err_set(&t->reason, rc, "%s", text ? text : "");
@@ -121,10 +160,7 @@ void transport_set(struct transport *t, enum transport_state state, int rc, cons
         command_end_all(t, true, rc, text);
         dial_end_all(t, true, rc, text);
     }
-    if (t->state_cb && !t->told) {
-        t->told = true;
-        mailbox_post(t->mail, tell_cb, t, 0);
-    }
+    tell(t);
 }
 
 int pipe_pair(int fds[2])

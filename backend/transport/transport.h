@@ -18,8 +18,9 @@ struct transport;
 enum transport_state {
     TRANSPORT_IDLE,       /* nothing was needed yet */
     TRANSPORT_CONNECTING, /* also: waits before the next attempt, see reason */
+    TRANSPORT_AUTH,       /* the login waits for transport_answer(); the reason is what is asked */
     TRANSPORT_UP,
-    TRANSPORT_DOWN,       /* refused in a way that another attempt alone will not cure (key, host key); the
+    TRANSPORT_DOWN, /* refused in a way that another attempt alone will not cure (key, host key); the
                              next need tries again, at most every 10 s */
 };
 
@@ -30,6 +31,9 @@ struct transport_params {
     uv_loop_t *loop;
     const struct cluster_config *cluster; /* borrowed for the life of the transport */
     const char *runtime_dir;              /* 0700, ours: the control socket goes here; copied */
+    const char *program; /* our own, whose main() calls askpass_helper_main(); copied. NULL: a
+                                             login that needs an answer fails */
+    uint64_t answer_ms;  /* how long a question waits for its answer; 0: 5 min */
     transport_state_f state_cb;
     void *arg;
 };
@@ -49,6 +53,17 @@ enum transport_state transport_state(const struct transport *t);
 /* Why it is not UP (or was lost last), one sentence; "" else; borrowed until the next turn of the loop. */
 const char *transport_reason(const struct transport *t);
 
+/* What the login asks the user (a password, a passphrase, a second factor), one line of UTF-8; NULL in every
+ * state but AUTH. Borrowed until the next turn of the loop. *number is another for each question. Questions
+ * about trust in a host key are never asked. Who waits for the link goes on waiting meanwhile; a question that
+ * nobody answers ends the login, and what waits for it, after answer_ms. */
+const char *transport_question(const struct transport *t, unsigned *number);
+
+/* The answer to that question: one line without its end, of at most ASKPASS_ANSWER_MAX bytes. It is passed on
+ * and not kept; the caller wipes his own. -EINVAL with a sentence where this question is not (any more) asked,
+ * or is a notice that takes no answer ("touch your key"). */
+int transport_answer(struct transport *t, unsigned number, const char *answer, size_t len, struct err *e);
+
 const char *transport_kind(const struct transport *t); /* "openssh" or "local", as `status` shows it */
 unsigned transport_logins(const struct transport *t);  /* how many connections were made so far */
 
@@ -66,7 +81,7 @@ struct command_result {
     size_t out_len;
     const char *errout; /* at most the last 64 KiB */
     size_t errout_len;
-    const char *err;    /* the sentence where rc < 0, "" else */
+    const char *err; /* the sentence where rc < 0, "" else */
 };
 typedef void (*command_f)(void *arg, const struct command_result *r); /* r is borrowed for the call */
 

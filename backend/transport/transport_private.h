@@ -30,6 +30,9 @@ struct transport_ops {
      * transport_set(). */
     void (*connect)(struct transport *t);
 
+    /* Pass on the answer to what is asked: see transport_answer(). NULL: it never asks. */
+    int (*answer)(struct transport *t, const char *answer, size_t len, struct err *e);
+
     /* The link is up: run c->line. fds are the command's standard input, output and error; the kind closes
      * them, whatever it returns. c->kind is the kind's own. A failure ends the command with rc and e. */
     int (*command_start)(struct command *c, const int fds[3], struct err *e);
@@ -59,6 +62,9 @@ struct transport {
     enum transport_state state;
     int rc; /* why it is not UP: -EHOSTUNREACH or -EKEYREJECTED; 0 before the first failure */
     struct err reason;
+    char *question; /* AUTH: what is asked; NULL else */
+    unsigned question_number;
+    bool answerable;
     bool told;  /* a call of state_cb is in the mail */
     bool dying; /* inside transport_destroy() */
     unsigned logins;
@@ -81,6 +87,9 @@ void transport_finish(struct transport *t);
  * rc, and what is running fails with -ECONNRESET unless UP. rc and text say why it is not UP; text may be
  * NULL. */
 void transport_set(struct transport *t, enum transport_state state, int rc, const char *text);
+
+/* The login waits for an answer: state AUTH, until transport_set() says another. */
+void transport_ask(struct transport *t, const char *prompt, bool answerable);
 
 bool transport_needed(const struct transport *t); /* something waits for the link */
 

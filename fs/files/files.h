@@ -7,6 +7,8 @@
 
 /* readme.c, metrics.c */
 extern const struct file_ops file_readme, file_metrics;
+/* auth.c */
+extern const struct file_ops file_auth;
 /* status.c */
 extern const struct file_ops file_status_house, file_status_model, file_status_job, file_status_cluster;
 /* text.c */

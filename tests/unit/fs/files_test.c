@@ -40,6 +40,22 @@ static void the_status_files_are_json_objects(void **state)
     }
 }
 
+static void auth_is_the_owners_and_takes_no_answer_where_nothing_is_asked(void **state)
+{
+    struct fixture *x = *state;
+    struct open_file *f = open_at(x, "clusters/c/auth", O_RDWR | O_TRUNC);
+    char *text = content_of(x, "clusters/c/auth");
+    unsigned changes = x->house->changes;
+
+    assert_int_equal(stat_of(x, "clusters/c/auth").st_mode & 0777, 0600);
+    assert_string_equal(text, "");
+    assert_int_equal(file_write(f, 0, "x\n", 2), -EINVAL);
+    assert_int_equal(file_truncate(f, 0), 0);
+    file_release(f);
+    assert_int_equal(x->house->changes, changes);
+    free(text);
+}
+
 static void mtime_moves_only_when_the_text_does(void **state)
 {
     struct fixture *x = *state;
@@ -215,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_open_of_a_status_has_one_version_of_it),
         TEST(the_status_files_are_json_objects),
+        TEST(auth_is_the_owners_and_takes_no_answer_where_nothing_is_asked),
         TEST(mtime_moves_only_when_the_text_does),
         TEST(endpoint_and_env_point_to_the_gateway),
         TEST(config_reads_back_as_the_same_configuration),

@@ -38,7 +38,7 @@ static void the_directories_have_the_names_of_the_contract(void **state)
     assert_string_equal(names_of(x, "", &l), "README status endpoint env config events metrics log ctl "
                                              "clusters/ jobs/ qwen/ q@ llama/ ");
     assert_string_equal(names_of(x, "clusters", &l), "c/ ");
-    assert_string_equal(names_of(x, "clusters/c", &l), "status ");
+    assert_string_equal(names_of(x, "clusters/c", &l), "status auth ");
     assert_string_equal(names_of(x, "jobs", &l), "");
     assert_string_equal(names_of(x, "qwen", &l), "ask reply error status endpoint env ctl log/ ");
     assert_string_equal(names_of(x, "qwen/log", &l), "stdout stderr ");

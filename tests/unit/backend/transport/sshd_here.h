@@ -13,7 +13,8 @@
 
 struct sshd {
     char *dir;    /* all files; removed at the end */
-    char *config; /* for ssh -F; hosts: box, stranger, wrongkey, changed, closed */
+    char *config; /* for ssh -F; hosts: box, stranger, wrongkey, changed, closed, sealed (its key has
+                     the passphrase `open sesame`) */
     int port;
     pid_t pid;
 };
@@ -147,7 +148,7 @@ UNUSED static void sshd_start(struct sshd *s, const char *extra)
 
     buf_addf(&b,
              "%sPort %d\nListenAddress 127.0.0.1\nHostKey %s/host_key\nAuthorizedKeysFile "
-             "%s/user_key.pub\nPidFile none\n"
+             "%s/authorized\nPidFile none\n"
              "StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication "
              "no\nPermitRootLogin yes\n"
              "MaxStartups 100\nLogLevel ERROR\nSetEnv HOME=%s/home\n",
@@ -205,7 +206,8 @@ UNUSED static bool sshd_prepare(struct sshd *s)
     close(listen_here(&s->port, 1));
     close(listen_here(&closed, 1));
     shell("cd %s && mkdir home && for k in host_key user_key other_key; do ssh-keygen -q -t ed25519 -N '' -f "
-          "$k; done",
+          "$k; done; ssh-keygen -q -t ed25519 -N 'open sesame' -f sealed_key; "
+          "cat user_key.pub sealed_key.pub >authorized",
           s->dir);
     shell("cd %s && echo \"[127.0.0.1]:%d $(cut -d' ' -f1,2 host_key.pub)\" >known && "
           "echo \"[127.0.0.1]:%d $(cut -d' ' -f1,2 other_key.pub)\" >known_other",
@@ -215,6 +217,7 @@ UNUSED static bool sshd_prepare(struct sshd *s)
     host_entry(s, &b, "stranger", s->port, "user_key", "known_nobody");
     host_entry(s, &b, "wrongkey", s->port, "other_key", "known");
     host_entry(s, &b, "changed", s->port, "user_key", "known_other");
+    host_entry(s, &b, "sealed", s->port, "sealed_key", "known");
     host_entry(s, &b, "closed", closed, "user_key", "known");
     /* What a user's configuration may say and must not matter. */
     buf_adds(&b, "Host *\n ControlMaster auto\n ControlPath /nonexistent/%C\n ControlPersist 600\n "
