@@ -117,6 +117,11 @@ void dial_start_waiting(struct transport *t)
     list_for_each(d, &t->dials_waiting, struct dial, link) start(d);
 }
 
+void dial_wait_anew(struct transport *t)
+{
+    list_for_each(d, &t->dials_waiting, struct dial, link) timer_start_ms(d->timer, d->timeout_ms);
+}
+
 static struct dial *create(struct transport *t, uint64_t timeout_ms, dial_f cb, void *arg)
 {
     struct dial *d = NEW(struct dial);

@@ -3,6 +3,8 @@
  *
  * OFF       nothing runs; a need starts the next attempt, but not before not_before
  * PROBING   asks a master that was left behind whether it is alive          way out: PROBE_MS
+ * ASKING    `ssh -G` says whether the user has a master of his own          way out: ssh_query.c's limit
+ * BORROWING asks that one whether it is alive; it is used, never ended      way out: PROBE_MS
  * STARTING  our child logs in; its control socket is tried again and again  way out: its exit, LOGIN_MS
  *           While it asks the user something, only the answer is waited for  way out: answer_ms
  * UP        it answers; `watch` is a mux connection whose end is the end of the link
@@ -17,6 +19,7 @@
 #include "backend/transport/mux.h"
 #include "backend/transport/proc.h"
 #include "backend/transport/ssh_explain.h"
+#include "backend/transport/ssh_query.h"
 #include "backend/transport/ssh_start.h"
 #include "backend/transport/transport_private.h"
 #include "backend/base/alloc.h"
@@ -38,7 +41,7 @@
 #define STEADY_MS  10000 /* a link that was up for so long begins again with the first pause */
 #define SAID_LIMIT 8192  /* bytes of what it says that are kept */
 
-enum state { OFF, PROBING, STARTING, UP, ENDING, PAUSING };
+enum state { OFF, PROBING, ASKING, BORROWING, STARTING, UP, ENDING, PAUSING };
 
 struct ssh_master {
     uv_loop_t *loop;
@@ -51,7 +54,9 @@ struct ssh_master {
 
     enum state state;
     struct control_dir dir;
-    char *path;              /* of the control socket; NULL unless PROBING, STARTING, UP */
+    char *path;              /* of the control socket; NULL unless PROBING, BORROWING, STARTING, UP */
+    bool borrowed;           /* it is that of the user's own master */
+    struct ssh_query *query; /* ASKING */
     struct proc *child;      /* NULL: none, or one that was taken over */
     pid_t adopted;           /* one that was taken over; 0: none */
     struct askpass *askpass; /* STARTING, unless nobody is asked */
@@ -150,10 +155,11 @@ static void close_watch(struct ssh_master *m)
 /* Nothing on disk may be left, whether ssh removes its socket itself or was killed. */
 static void drop_path(struct ssh_master *m)
 {
-    if (m->path)
+    if (m->path && !m->borrowed)
         unlink(m->path);
     free(m->path);
     m->path = NULL;
+    m->borrowed = false;
 }
 
 static void stop_asking(struct ssh_master *m)
@@ -165,6 +171,8 @@ static void stop_asking(struct ssh_master *m)
 
 static void end_process(struct ssh_master *m)
 {
+    ssh_query_cancel(m->query);
+    m->query = NULL;
     stop_asking(m);
     close_watch(m);
     timer_stop(m->timer);
@@ -246,6 +254,7 @@ static void child_exit_cb(void *arg, int status, int signal)
 
 static void spawn(struct ssh_master *m);
 static void look(struct ssh_master *m);
+static void ask_for_users(struct ssh_master *m);
 
 static void is_up(struct ssh_master *m)
 {
@@ -263,7 +272,7 @@ static void watch_cb(void *arg, const struct mux_event *ev)
 {
     struct ssh_master *m = arg;
 
-    if (ev->kind == MUX_ALIVE && m->state == STARTING) {
+    if (ev->kind == MUX_ALIVE && (m->state == STARTING || m->state == BORROWING)) {
         is_up(m);
     } else if (ev->kind == MUX_ALIVE && m->state == PROBING) {
         m->adopted = ev->pid;
@@ -274,6 +283,10 @@ static void watch_cb(void *arg, const struct mux_event *ev)
         close_watch(m);
         drop_path(m);
         probe_next(m);
+    } else if (ev->kind == MUX_CLOSED && m->state == BORROWING) {
+        close_watch(m);
+        drop_path(m);
+        spawn(m);
     } else if (ev->kind == MUX_CLOSED) {
         close_watch(m); /* STARTING: no socket yet; the timer looks again */
     }
@@ -288,19 +301,45 @@ static void look(struct ssh_master *m)
     timer_start_ms(m->timer, LOOK_MS);
 }
 
-/* Masters left behind are asked one after the other; the first that answers is taken, and ssh is started
- * where none does. */
-static void probe_next(struct ssh_master *m)
+static void probe(struct ssh_master *m, enum state state)
 {
-    m->path = control_path_adopt(&m->dir);
-    if (!m->path) {
-        spawn(m);
-        return;
-    }
-    m->state = PROBING;
+    m->state = state;
     m->watch = mux_open(m->loop, m->path, watch_cb, m);
     mux_alive(m->watch);
     timer_start_ms(m->timer, PROBE_MS);
+}
+
+/* Masters left behind are asked one after the other; the first that answers is taken. Then the user's own is
+ * looked for, and ssh is started where there is none. */
+static void probe_next(struct ssh_master *m)
+{
+    m->path = control_path_adopt(&m->dir);
+    if (m->path)
+        probe(m, PROBING);
+    else
+        ask_for_users(m);
+}
+
+/* mux.c talks to nobody but our own user. */
+static void settings_cb(void *arg, const char *settings)
+{
+    struct ssh_master *m = arg;
+
+    m->query = NULL;
+    m->path = settings ? ssh_setting(settings, "controlpath", 0) : NULL;
+    m->borrowed = m->path != NULL;
+    if (m->path)
+        probe(m, BORROWING);
+    else
+        spawn(m);
+}
+
+static void ask_for_users(struct ssh_master *m)
+{
+    m->state = ASKING;
+    m->query = ssh_query_start(m->loop, m->cluster, settings_cb, m);
+    if (!m->query)
+        spawn(m);
 }
 
 static void begin(struct ssh_master *m)
@@ -418,6 +457,11 @@ static void timer_cb(void *arg)
         drop_path(m);
         probe_next(m);
         break;
+    case BORROWING:
+        close_watch(m);
+        drop_path(m);
+        spawn(m);
+        break;
     case STARTING:
         if (m->asked_at)
             nobody_answers(m);
@@ -433,6 +477,7 @@ static void timer_cb(void *arg)
             m->events->down(m->arg, m->last.rc, false, m->last.why.text);
         break;
     case OFF:
+    case ASKING:
     case UP:
     case ENDING:
         break;

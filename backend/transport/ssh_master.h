@@ -5,7 +5,8 @@
 #include <uv.h>
 #include "backend/transport/transport.h"
 /* The one `ssh -M -N` of a login node: started by need, watched, started again after a growing pause; or the
- * one that a killed daemon left behind, taken over. */
+ * one that a killed daemon left behind, taken over; or the user's own (ControlPath of his configuration), where
+ * it answers: that one is used and never ended. */
 
 struct ssh_master;
 

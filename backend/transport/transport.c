@@ -139,7 +139,7 @@ void transport_ask(struct transport *t, const char *prompt, bool answerable)
 
 void transport_set(struct transport *t, enum transport_state state, int rc, const char *text)
 {
-    bool was_up = t->state == TRANSPORT_UP;
+    bool was_up = t->state == TRANSPORT_UP, was_asking = t->state == TRANSPORT_AUTH;
 
     if (state == t->state && strcmp(t->reason.text, text ? text : "") == 0)
         return;
@@ -155,6 +155,9 @@ void transport_set(struct transport *t, enum transport_state state, int rc, cons
         command_end_all(t, false, -ECONNRESET, text);
         dial_end_all(t, false, -ECONNRESET, text);
         command_link_changed(t, false);
+    } else if (was_asking && state == TRANSPORT_CONNECTING) { /* the login goes on: so does its clock */
+        command_link_changed(t, false);
+        dial_wait_anew(t);
     }
     if (state == TRANSPORT_DOWN) {
         command_end_all(t, true, rc, text);

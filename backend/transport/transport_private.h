@@ -159,6 +159,7 @@ struct dial {
 void dial_done(struct dial *d, int fd); /* fd is taken */
 void dial_failed(struct dial *d, int rc, const char *text);
 void dial_start_waiting(struct transport *t);
+void dial_wait_anew(struct transport *t); /* those that wait for the link get their whole time again */
 void dial_end_all(struct transport *t, bool waiting_too, int rc, const char *text);
 void dial_deliver_all(struct transport *t);
 

@@ -262,11 +262,11 @@ static void a_passphrase_is_asked_for_and_what_waits_goes_on(void **state)
 
     open_transport(b, "sealed", 0);
     /* Both would give up long before the answer comes, were it not for the question. */
-    transport_run(b->t, "echo works", NULL, 0, 400, 30000, command_cb, &o);
+    transport_run(b->t, "echo works", NULL, 0, 5000, 30000, command_cb, &o);
     transport_dial(b->t, "127.0.0.1", port, 30000, dial_cb, &d);
     assert_non_null(strstr(next_question(b, &number), "sealed_key"));
     assert_int_equal(b->states.last, TRANSPORT_AUTH);
-    wait_within(&b->loop, &never, 1, 1000);
+    wait_within(&b->loop, &never, 1, 6000);
     assert_int_equal(o.done, 0);
     assert_int_equal(answer(b, number + 1, "open sesame"), -EINVAL);
     assert_int_equal(answer(b, number, "open sesame"), 0);

@@ -864,6 +864,49 @@ static void the_master_of_a_living_daemon_is_left_alone(void **state)
     assert_int_equal(transport_logins(b->t), 1);
 }
 
+/* ---- A master of the user's own. */
+
+static void users_master(struct bench *b, const char *verb)
+{
+    shell("ssh -F %s -o RemoteCommand=none -o RequestTTY=no -o ClearAllForwardings=yes %s shared </dev/null "
+          ">/dev/null 2>&1",
+          b->sshd.config, verb);
+}
+
+static void a_master_of_the_users_is_used_and_never_ended(void **state)
+{
+    struct bench *b = *state;
+    int port;
+    pid_t server = echo_server(&port);
+
+    users_master(b, "-MNf");
+    use_host(b, "shared");
+    assert_works(b);
+    close(open_stream(b, port));
+    assert_int_equal(our_ssh_processes(), 0);
+    transport_destroy(b->t);
+    b->t = NULL;
+    users_master(b, "-O check");
+    users_master(b, "-O exit");
+    end_child(server);
+}
+
+static void where_the_users_master_ends_our_own_takes_over(void **state)
+{
+    struct bench *b = *state;
+    int never = 0;
+
+    users_master(b, "-MNf");
+    use_host(b, "shared");
+    assert_works(b);
+    users_master(b, "-O exit");
+    for (uint64_t end_at = mono_ms() + PATIENCE_MS;
+         transport_state(b->t) == TRANSPORT_UP && mono_ms() < end_at;)
+        wait_within(&b->loop, &never, 1, 20);
+    assert_works(b);
+    assert_int_equal(our_ssh_processes(), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -904,6 +947,8 @@ int main(void)
         T(the_socket_of_a_dead_master_is_removed),
         T(a_master_that_does_not_answer_is_not_waited_for),
         T(the_master_of_a_living_daemon_is_left_alone),
+        T(a_master_of_the_users_is_used_and_never_ended),
+        T(where_the_users_master_ends_our_own_takes_over),
     };
 
     signal(SIGPIPE, SIG_IGN);
