@@ -292,7 +292,6 @@ json_t *cluster_status(const struct cluster *c)
     return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:s,s:o,s:i,s:o}", "cluster", c->cfg->name, "kind",
                      c->cfg->kind, "host", json_str(c->cfg->host), "state", names[c->state], "since",
                      json_time(&c->since), "reason", json_str(c->reason), "transport",
-                     transport_kind(c->transport), "tunnel",
-                     c->cfg->host[0] ? json_string("login") : json_null(), "queries", (int)c->queries,
-                     "last_error", json_str(c->last_error));
+                     transport_kind(c->transport), "tunnel", json_str(transport_tunnel(c->transport)),
+                     "queries", (int)c->queries, "last_error", json_str(c->last_error));
 }

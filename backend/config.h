@@ -39,6 +39,7 @@ struct cluster_config {
     char *host;       /* SSH destination; "" = this machine */
     char *ssh_config; /* file for ssh -F; "" = ssh's own */
     char *transport;  /* "auto" "openssh" "local" */
+    char *tunnel;     /* "auto" "login" "node" "exec"; NULL is "auto" */
     bool accept_new_host_keys;
     char *workdir;    /* on the cluster; a leading ~/ is the cluster's home */
     int max_jobs;

@@ -58,6 +58,12 @@ const struct config_key config_keys[] = {
       .words = WORDS("auto", "openssh", "local"), .later = WORDS("ssh2"),
       .help = "How the login node is reached; auto is openssh where there is a host and local where there is "
               "none." },
+    { ROWS_CLUSTER, "tunnel", &type_word, offsetof(struct cluster_config, tunnel), "\"auto\"",
+      .words = WORDS("auto", "login", "node", "exec"),
+      .help =
+          "How an engine on a compute node is reached: login has sshd on the login node forward, exec runs a "
+          "program there that connects, node goes on to sshd on the compute node, where the engine then "
+          "listens on loopback alone. auto tries login, exec and node, and remembers what the site allows." },
     { ROWS_CLUSTER, "accept_new_host_keys", &type_bool, offsetof(struct cluster_config, accept_new_host_keys),
       "false",
       .help = "Trust the key of a host that is seen for the first time; a changed key is refused always." },
@@ -199,7 +205,6 @@ const struct config_later config_later[] = {
     { "gateway", "hold_progress" },
     { "gateway", "pass_unknown" },
     { "gateway", "access_log" },
-    { "cluster", "tunnel" },
     { "cluster", "catalogue" },
     { "cluster", "discover" },
     { "cluster", "import" },

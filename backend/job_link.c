@@ -46,7 +46,8 @@ static void dialled_cb(void *arg, int fd, const char *err)
     d->dial = NULL;
     /* The login node may know the node's name by another of its addresses than the one where the engine
      * listens. */
-    if (fd == -ECONNREFUSED && !d->by_address && j->addr[0] && strcmp(j->addr, j->host) != 0) {
+    if (fd == -ECONNREFUSED && !d->by_address && j->addr[0] && strcmp(j->addr, j->host) != 0 &&
+        strncmp(j->addr, "127.", 4) != 0) { /* the node's own, where another machine is nothing but another */
         d->by_address = true;
         dial(d, j->addr);
         return;

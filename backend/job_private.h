@@ -95,6 +95,7 @@ void job_set_id(struct job *j, const char *id); /* once; a further id is left al
 void job_over(struct job *j);                   /* all that will be known of its end is known */
 
 /* job_submit.c */
+bool job_on_loopback(const struct job *j); /* its engine listens on 127.0.0.1 of its node alone */
 void job_submit(struct job *j);       /* while SUBMITTING */
 void job_submit_again(struct job *j); /* likewise, where its reply was lost and it left no trace */
 void job_scancel(struct job *j);      /* while ENDING */

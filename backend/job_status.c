@@ -61,7 +61,7 @@ static json_t *exposed(const struct job *j)
         return json_string(inner(j)->exposed);
     if (!j->config->job.expose || engine_wants_proof(j->engine, j->config))
         return j->engine->relay && j->port ? json_string("node") : json_null();
-    return json_string(j->cluster->sched->ops->remote_nodes ? "cluster" : "node");
+    return json_string(job_on_loopback(j) ? "node" : "cluster");
 }
 
 void job_last_words(const struct job *j, struct buf *out)

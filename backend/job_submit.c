@@ -83,6 +83,12 @@ static int jobs_beside(const struct job *me)
     return n;
 }
 
+/* On this machine, or where the way to the engine is sshd on its own node. */
+bool job_on_loopback(const struct job *j)
+{
+    return !j->cluster->sched->ops->remote_nodes || strcmp(j->cluster->cfg->tunnel, "node") == 0;
+}
+
 static int make_script(struct job *j, struct err *e)
 {
     struct buf script = { 0 }, shown = { 0 };
@@ -95,7 +101,7 @@ static int make_script(struct job *j, struct err *e)
         .secret = j->secret,
         .service = j->config->name,
         .program = here ? j->cluster->house->program : "",
-        .loopback = here,
+        .loopback = job_on_loopback(j),
     };
     int rc = engine_script(&p, &script, e);
 

@@ -520,7 +520,8 @@ sfs_run() {
 sfs_main() {
 	local try
 	SFS_NODE=localhost
-	[[ $SFS_LOOPBACK == 1 ]] || SFS_NODE=${SLURMD_NODENAME:-$(hostname)}
+	# A job of Slurm can be told to use loopback too: then the way to it is sshd on its node, by the node's name.
+	[[ $SFS_LOOPBACK == 1 && -z ${SLURMD_NODENAME:-} ]] || SFS_NODE=${SLURMD_NODENAME:-$(hostname)}
 	# Until there is a directory, a signal ends this shell at once, and nothing is left.
 	sfs_enter_dir
 	trap 'sfs_signalled 143' TERM

@@ -2,10 +2,11 @@
 /* Streams being opened: they wait for the link, then for the kind, and end with a descriptor or an error at
  * the latest by their deadline. What is open belongs to the caller, not
  * to this file. */
-#include "backend/transport/transport_private.h"
+#include "backend/transport/tunnel.h"
 #include "backend/base/alloc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 static void release(struct dial *d)
@@ -18,8 +19,11 @@ static void release(struct dial *d)
 
 static void let_go(struct dial *d)
 {
-    if (d->phase == STARTED)
+    if (d->phase == STARTED) {
+        tunnel_let_go(d);
         d->t->ops->dial_stop(d);
+    }
+    close_fd(&d->errors);
     list_remove(&d->link);
 }
 
@@ -47,14 +51,32 @@ static void end(struct dial *d, int fd, const char *text)
     mailbox_post(d->t->mail, deliver_cb, d, 0);
 }
 
-void dial_done(struct dial *d, int fd)
+void dial_opened(struct dial *d, int fd)
 {
     end(d, fd, "");
 }
 
+void dial_done(struct dial *d, int fd)
+{
+    if (!tunnel_opened(d, fd))
+        end(d, fd, "");
+}
+
 void dial_failed(struct dial *d, int rc, const char *text)
 {
-    end(d, rc, text);
+    struct err e;
+
+    err_set(&e, rc, "%s", text ? text : "");
+    if (!tunnel_failed(d, &rc, &e))
+        end(d, rc == -EUSERS ? -EHOSTUNREACH : rc, e.text);
+}
+
+int dial_take_errors(struct dial *d)
+{
+    int fd = d->errors >= 0 ? d->errors : open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    d->errors = -1;
+    return fd;
 }
 
 void dial_cancel(struct dial *d)
@@ -70,9 +92,9 @@ void dial_cancel(struct dial *d)
 
 void dial_end_all(struct transport *t, bool waiting_too, int rc, const char *text)
 {
-    list_for_each(d, &t->dials_open, struct dial, link) dial_failed(d, rc, text);
+    list_for_each(d, &t->dials_open, struct dial, link) end(d, rc, text);
     if (waiting_too)
-        list_for_each(d, &t->dials_waiting, struct dial, link) dial_failed(d, rc, text);
+        list_for_each(d, &t->dials_waiting, struct dial, link) end(d, rc, text);
 }
 
 void dial_deliver_all(struct transport *t)
@@ -109,7 +131,10 @@ static void start(struct dial *d)
     list_remove(&d->link);
     list_append(&d->t->dials_open, &d->link);
     d->phase = STARTED;
-    d->t->ops->dial_start(d);
+    if (d->host && d->t->ops->has_tunnels)
+        tunnel_start(d);
+    else
+        d->t->ops->dial_start(d);
 }
 
 void dial_start_waiting(struct transport *t)
@@ -127,7 +152,7 @@ static struct dial *create(struct transport *t, uint64_t timeout_ms, dial_f cb, 
     struct dial *d = NEW(struct dial);
 
     d->t = t;
-    d->fd = -1;
+    d->fd = d->errors = -1;
     d->timeout_ms = timeout_ms;
     d->cb = cb;
     d->arg = arg;

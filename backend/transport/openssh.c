@@ -50,6 +50,11 @@ static int answer(struct transport *t, const char *text, size_t len, struct err 
     return ssh_master_answer(self(t)->master, text, len, e);
 }
 
+static const char *control_path(const struct transport *t)
+{
+    return t->state == TRANSPORT_UP ? ssh_master_path(self((struct transport *)t)->master) : NULL;
+}
+
 static bool needed(void *arg)
 {
     struct openssh *o = arg;
@@ -205,10 +210,11 @@ static void stream_refused(struct stream *s, const struct mux_event *ev)
     if (ev->denied)
         rc = err_set(&e, -EACCES, "%s: %s", where, ev->text);
     else if (d->line)
-        rc = err_set(&e, -EHOSTUNREACH, "%s opens no further session (its MaxSessions may be used up)",
+        rc = err_set(&e, -EUSERS, "%s opens no further session (its MaxSessions may be used up)",
                      s->o->base.cluster->host);
     else
         rc = ssh_explain_open(s->o->base.cluster, where, line, &e);
+    d->unexplained = !line;
     dial_failed(d, rc, e.text); /* ends the stream */
     free(where);
     free(line);
@@ -259,11 +265,10 @@ static void forget_old_failures(struct dial *d)
 static void dial_start(struct dial *d)
 {
     struct openssh *o = self(d->t);
-    int pair[2] = { -1, -1 }, in = -1, out = -1, null = -1;
+    int pair[2] = { -1, -1 }, in = -1, out = -1, errors = -1;
 
     if (stream_pair(pair) < 0 || (in = fcntl(pair[1], F_DUPFD_CLOEXEC, 3)) < 0 ||
-        (out = fcntl(pair[1], F_DUPFD_CLOEXEC, 3)) < 0 ||
-        (d->line && (null = open("/dev/null", O_WRONLY | O_CLOEXEC)) < 0)) {
+        (out = fcntl(pair[1], F_DUPFD_CLOEXEC, 3)) < 0 || (d->line && (errors = dial_take_errors(d)) < 0)) {
         close_fd(&pair[0]);
         close_fd(&pair[1]);
         close_fd(&in);
@@ -281,7 +286,7 @@ static void dial_start(struct dial *d)
     s->closing = closing_create(d->t->loop, pair[1], caller_closed_cb, s);
     s->mux = mux_open(d->t->loop, ssh_master_path(o->master), stream_cb, s);
     if (d->line)
-        mux_session(s->mux, d->line, (int[]){ in, out, null });
+        mux_session(s->mux, d->line, (int[]){ in, out, errors });
     else
         mux_forward(s->mux, d->host, d->port, (int[]){ in, out });
 }
@@ -326,6 +331,9 @@ static void destroy(struct transport *t)
 
 const struct transport_ops openssh_ops = {
     .name = "openssh",
+    .has_tunnels = true,
+    .leads_on = true,
+    .control_path = control_path,
     .create = create,
     .destroy = destroy,
     .connect = connect_master,

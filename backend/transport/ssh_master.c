@@ -47,8 +47,9 @@ struct ssh_master {
     uv_loop_t *loop;
     const struct cluster_config *cluster;
     char *runtime_dir;
-    char *program;      /* NULL: nobody is asked */
-    uint64_t answer_ms; /* how long a question waits */
+    struct transport *via; /* NULL, or what leads to the host */
+    char *program;         /* NULL: nobody is asked */
+    uint64_t answer_ms;    /* how long a question waits */
     const struct ssh_master_events *events;
     void *arg;
 
@@ -397,6 +398,14 @@ static int spawn_ssh(struct ssh_master *m, int out, struct err *e)
     struct ssh_start s = { .cluster = m->cluster, .control_path = m->path, .out = out };
 
     m->late = false;
+    if (m->via) {
+        s.via_host = m->via->cluster->host;
+        s.via_path = m->via->ops->control_path(m->via);
+        if (!s.via_path) {
+            free(path);
+            return err_set(e, -EHOSTUNREACH, "%s, which leads there, is not connected", s.via_host);
+        }
+    }
     if (m->program && askpass_open(&m->askpass, m->loop, path, asked_cb, m, e) == 0) {
         s.askpass = m->program;
         s.askpass_environment = askpass_environment(m->askpass);
@@ -516,6 +525,7 @@ struct ssh_master *ssh_master_create(const struct transport_params *p, const str
     m->cluster = p->cluster;
     m->runtime_dir = xstrdup(p->runtime_dir);
     m->program = xstrdup(p->program);
+    m->via = p->via;
     m->answer_ms = p->answer_ms ? p->answer_ms : ANSWER_MS;
     m->events = events;
     m->arg = arg;

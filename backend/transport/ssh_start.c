@@ -40,11 +40,40 @@ static char **environment(const struct ssh_start *s, char **made)
     return env;
 }
 
+/* For the shell and for ssh's percent signs. */
+static void add_quoted(struct buf *out, const char *s)
+{
+    buf_adds(out, "'");
+    for (; *s; s++) {
+        if (*s == '\'')
+            buf_adds(out, "'\\''");
+        else if (*s == '%')
+            buf_adds(out, "%%");
+        else
+            buf_add(out, s, 1);
+    }
+    buf_adds(out, "'");
+}
+
+/* What `ssh -J` does, over a connection that is there; should it just be ending, no other is made. */
+static char *proxy_command(const struct ssh_start *s)
+{
+    struct buf b = { 0 };
+
+    if (!s->via_path)
+        return NULL;
+    buf_adds(&b, "ProxyCommand=ssh -F /dev/null -o ProxyCommand=false -S ");
+    add_quoted(&b, s->via_path);
+    buf_adds(&b, " -W '[%h]:%p' -- ");
+    add_quoted(&b, s->via_host);
+    return buf_take(&b);
+}
+
 int ssh_start_master(struct proc **out, uv_loop_t *loop, const struct ssh_start *s, proc_exit_f cb, void *arg,
                      struct err *e)
 {
     const struct cluster_config *c = s->cluster;
-    char *control = xasprintf("ControlPath=%s", s->control_path), *made;
+    char *control = xasprintf("ControlPath=%s", s->control_path), *made, *proxy = proxy_command(s);
     /* What has to hold whatever the user's configuration says; all else is his. */
     const char *options[] = {
         control,
@@ -61,7 +90,8 @@ int ssh_start_master(struct proc **out, uv_loop_t *loop, const struct ssh_start 
         "ForwardAgent=no",
         "ForwardX11=no",
         "LogLevel=INFO", /* names the channels that could not be opened, see ssh_explain_open() */
-        s->askpass ? NULL : "BatchMode=yes",
+        s->askpass ? "UpdateHostKeys=no" : "BatchMode=yes", /* the former could ask about trust */
+        proxy,
     };
     enum { N = sizeof options / sizeof options[0] };
     const char *argv[2 * N + 10] = { "ssh", "-M", "-N", "-T" };
@@ -82,6 +112,7 @@ int ssh_start_master(struct proc **out, uv_loop_t *loop, const struct ssh_start 
                       : proc_spawn(out, loop, argv, env, (int[]){ null, s->out, s->out }, cb, arg, e);
     close_fd(&null);
     free(made);
+    free(proxy);
     free(env);
     free(control);
     return rc;

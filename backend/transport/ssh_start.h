@@ -11,6 +11,8 @@ struct ssh_start {
     /* Who asks the user in ssh's name: the program, and the environment that leads it to the daemon. NULL: ssh
      * asks nothing, and a login that would need an answer fails. */
     const char *askpass, *askpass_environment;
+    /* The host is reached through another master, of this host and with this control socket; NULL: directly. */
+    const char *via_host, *via_path;
     int out; /* gets what it says; the caller's */
 };
 

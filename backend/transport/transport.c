@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The door to the transports: which kinds there are, and the state and reason that all of them keep alike. */
-#include "backend/transport/transport_private.h"
+#include "backend/transport/tunnel.h"
 #include "backend/base/alloc.h"
 
 #include <errno.h>
@@ -34,6 +34,7 @@ void transport_destroy(struct transport *t)
     dial_end_all(t, true, -ECANCELED, "the connection is being closed");
     command_deliver_all(t);
     dial_deliver_all(t);
+    tunnel_finish(t);
     t->ops->destroy(t);
 }
 
@@ -88,6 +89,8 @@ void transport_init(struct transport *t, const struct transport_ops *ops, const 
     t->cluster = p->cluster;
     t->state_cb = p->state_cb;
     t->arg = p->arg;
+    t->runtime_dir = xstrdup(p->runtime_dir);
+    list_init(&t->nodes);
     t->mail = mailbox_create(p->loop);
     t->hold = timer_create_on(p->loop, hold_over_cb, t);
     list_init(&t->waiting);
@@ -102,6 +105,7 @@ void transport_finish(struct transport *t)
 {
     mailbox_destroy(t->mail);
     free(t->question);
+    free(t->runtime_dir);
     timer_destroy(t->hold);
 }
 
@@ -119,7 +123,7 @@ static void tell_cb(void *arg, int what)
     t->state_cb(t->arg, t->state);
 }
 
-static void tell(struct transport *t)
+void transport_changed(struct transport *t)
 {
     if (t->state_cb && !t->told) {
         t->told = true;
@@ -134,7 +138,7 @@ void transport_ask(struct transport *t, const char *prompt, bool answerable)
     t->question = xstrdup(prompt);
     t->question_number++;
     t->answerable = answerable;
-    tell(t); /* the same question may come again */
+    transport_changed(t); /* the same question may come again */
 }
 
 void transport_set(struct transport *t, enum transport_state state, int rc, const char *text)
@@ -163,7 +167,7 @@ void transport_set(struct transport *t, enum transport_state state, int rc, cons
         command_end_all(t, true, rc, text);
         dial_end_all(t, true, rc, text);
     }
-    tell(t);
+    transport_changed(t);
 }
 
 int pipe_pair(int fds[2])

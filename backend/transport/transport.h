@@ -31,9 +31,11 @@ struct transport_params {
     uv_loop_t *loop;
     const struct cluster_config *cluster; /* borrowed for the life of the transport */
     const char *runtime_dir;              /* 0700, ours: the control socket goes here; copied */
-    const char *program; /* our own, whose main() calls askpass_helper_main(); copied. NULL: a
+    const char *program;   /* our own, whose main() calls askpass_helper_main(); copied. NULL: a
                                              login that needs an answer fails */
-    uint64_t answer_ms;  /* how long a question waits for its answer; 0: 5 min */
+    struct transport *via; /* NULL, or one of the same kind that outlives it: host is what a
+                                             machine beyond that one's host calls it */
+    uint64_t answer_ms;    /* how long a question waits for its answer; 0: 5 min */
     transport_state_f state_cb;
     void *arg;
 };
@@ -65,7 +67,11 @@ const char *transport_question(const struct transport *t, unsigned *number);
 int transport_answer(struct transport *t, unsigned number, const char *answer, size_t len, struct err *e);
 
 const char *transport_kind(const struct transport *t); /* "openssh" or "local", as `status` shows it */
-unsigned transport_logins(const struct transport *t);  /* how many connections were made so far */
+/* How streams to HOST:PORT go: "login" (forwarded by the login node's sshd), "exec" (a program there connects),
+ * "node" (through sshd on HOST). NULL: not known yet, where the configuration says "auto", or this machine. */
+const char *transport_tunnel(const struct transport *t);
+
+unsigned transport_logins(const struct transport *t); /* how many connections were made so far */
 
 /* ---- Commands. The command line is given to the user's login shell there (any shell: keep to words, single
  * quotes and `exec sh -c '...'`); it must hold no secret, ps shows it. At most 4 run at once (sshd's
@@ -99,8 +105,7 @@ struct command *transport_run(struct transport *t, const char *line, const void 
                               uint64_t connect_ms, uint64_t timeout_ms, command_f cb, void *arg);
 void command_cancel(struct command *c); /* cb is not called any more; NULL is allowed */
 
-/* ---- Streams to host:port as the login node sees them (openssh: a stdio forward over the mux; local:
- * connect). */
+/* ---- Streams to host:port as the login node sees them (openssh: the ways of tunnel.h; local: connect). */
 
 struct dial; /* valid until its callback was called */
 

@@ -18,6 +18,8 @@
 
 struct transport_ops {
     const char *name;
+    bool has_tunnels; /* it leads to a login node: streams to HOST:PORT take the ways of tunnel.h */
+    bool leads_on;    /* it can be the way to another of its kind: transport_params.via */
 
     /* Allocate the kind's struct, whose first member is a struct transport, with transport_init() called on
      * it. */
@@ -30,6 +32,9 @@ struct transport_ops {
      * transport_set(). */
     void (*connect)(struct transport *t);
 
+    /* The control socket that leads through it; NULL while it is not up. Only where leads_on. */
+    const char *(*control_path)(const struct transport *t);
+
     /* Pass on the answer to what is asked: see transport_answer(). NULL: it never asks. */
     int (*answer)(struct transport *t, const char *answer, size_t len, struct err *e);
 
@@ -40,7 +45,7 @@ struct transport_ops {
     /* End it, without a word, and let go of c->kind. Called once for each command that was started. */
     void (*command_stop)(struct command *c);
 
-    /* The link is up: open the stream d->line, or d->host and d->port; the kind calls dial_done() or
+    /* The link is up: open the stream d->line (its standard error goes to dial_take_errors()), or d->host and d->port; the kind calls dial_done() or
      * dial_failed(). */
     void (*dial_start)(struct dial *d);
 
@@ -50,6 +55,9 @@ struct transport_ops {
 };
 
 extern const struct transport_ops openssh_ops, local_ops;
+
+enum tunnel_way { TUNNEL_UNKNOWN, TUNNEL_LOGIN, TUNNEL_EXEC, TUNNEL_NODE };
+struct tunnel_try;
 
 struct transport {
     const struct transport_ops *ops;
@@ -76,6 +84,11 @@ struct transport {
     struct timer *hold; /* active: the far side opened no session; the queue rests */
     char chunk[16384];  /* where output is read to */
 
+    /* tunnels (tunnel.c) */
+    enum tunnel_way way; /* the one that worked last */
+    struct list nodes;   /* struct tunnel_node: sshds of compute nodes */
+    char *runtime_dir;
+
     /* dials (dial.c) */
     struct list dials_waiting, dials_open, dials_ended; /* open: being opened */
 };
@@ -90,6 +103,9 @@ void transport_set(struct transport *t, enum transport_state state, int rc, cons
 
 /* The login waits for an answer: state AUTH, until transport_set() says another. */
 void transport_ask(struct transport *t, const char *prompt, bool answerable);
+
+/* Something of it that `status` shows is another. */
+void transport_changed(struct transport *t);
 
 bool transport_needed(const struct transport *t); /* something waits for the link */
 
@@ -147,6 +163,9 @@ struct dial {
     char *line; /* a program's command line; NULL: host and port */
     char *host;
     int port;
+    struct tunnel_try *tunnel; /* STARTED, with a host, where the kind has tunnels; tunnel.c's own */
+    bool unexplained;          /* the kind does not know why it was refused: forbidden, or nobody listens */
+    int errors;                /* where a program's standard error goes; -1: nowhere */
     uint64_t timeout_ms;
     dial_f cb;
     void *arg;
@@ -156,8 +175,15 @@ struct dial {
     struct err why;
 };
 
-void dial_done(struct dial *d, int fd); /* fd is taken */
+/* For the kinds: what dial_start() was asked for is there (fd is taken), or cannot be had. -EUSERS: the far side
+ * opens no further session; -EACCES: it forbids the forward. */
+void dial_done(struct dial *d, int fd);
 void dial_failed(struct dial *d, int rc, const char *text);
+
+/* The descriptor for a program's standard error; the caller's from now on. -1 where there are no more. */
+int dial_take_errors(struct dial *d);
+
+void dial_opened(struct dial *d, int fd); /* the dial has come to its good end; fd is taken */
 void dial_start_waiting(struct transport *t);
 void dial_wait_anew(struct transport *t); /* those that wait for the link get their whole time again */
 void dial_end_all(struct transport *t, bool waiting_too, int rc, const char *text);

@@ -65,9 +65,13 @@ static int begin(void **state)
     return begin_with(state, "");
 }
 
+/* And with no other way: tunnel_test.c has those. */
 static int begin_without_forwarding(void **state)
 {
-    return begin_with(state, "AllowTcpForwarding no\n");
+    int rc = begin_with(state, "AllowTcpForwarding no\n");
+
+    ((struct bench *)*state)->cluster.tunnel = "login";
+    return rc;
 }
 
 static int begin_with_2_sessions(void **state)

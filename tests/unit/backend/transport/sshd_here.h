@@ -14,7 +14,7 @@
 struct sshd {
     char *dir; /* all files; removed at the end */
     char *
-        config; /* for ssh -F; hosts: box, stranger, wrongkey, changed, closed, shared (with a ControlPath), sealed (its key has
+        config; /* for ssh -F; hosts: box, stranger, wrongkey, changed, closed, inner, shared (with a ControlPath), sealed (its key has
                      the passphrase `open sesame`) */
     int port;
     pid_t pid;
@@ -221,6 +221,7 @@ UNUSED static bool sshd_prepare(struct sshd *s)
     host_entry(s, &b, "sealed", s->port, "sealed_key", "known");
     host_entry(s, &b, "shared", s->port, "user_key", "known");
     buf_addf(&b, " ControlPath %s/users-%%C\n", s->dir);
+    host_entry(s, &b, "inner", s->port, "user_key", "known");
     host_entry(s, &b, "closed", closed, "user_key", "known");
     /* What a user's configuration may say and must not matter. */
     buf_adds(&b, "Host *\n ControlMaster auto\n ControlPath /nonexistent/%C\n ControlPersist 600\n "

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The ways from the login node to an engine: where its sshd forwards nothing a program there connects; through sshd on the compute
+# node the engine's loopback is reached; and where there are too few sessions for either, a sentence says so.
+. "$(dirname "$0")/mount.sh"
+lab_start
+lab_install
+
+# Nodes are reached as `ssh -J lab n1` reaches them.
+cat > "$T/ssh_config" <<- END
+	Include "$LAB_DIR/ssh_config"
+	Host n1 n2
+		User alice
+		IdentityFile "$LAB_DIR/keys/alice"
+		UserKnownHostsFile "$T/known_hosts"
+		GlobalKnownHostsFile /dev/null
+		IdentitiesOnly yes
+		IdentityAgent none
+END
+chmod 600 "$T/ssh_config"
+echo "n1,n2 $(cut -d ' ' -f 1,2 "$LAB_DIR/keys/host.pub")" > "$T/known_hosts"
+
+# mount_tunnel WAY: with two questions at a time, and no session for more.
+mount_tunnel() {
+	lab_config "tunnel = \"$1\"" <<- 'END' | sed "s|^ssh_config = .*|ssh_config = \"$T/ssh_config\"|" > "$T/config.toml"
+		[model.parrot]
+		engine = "parrot"
+	END
+	mount_again
+}
+
+tunnel() {
+	jq -r .tunnel "$M/clusters/lab/status"
+}
+
+next() {
+	echo stop > "$M/parrot/ctl"
+	wait_for 30 lab_no_jobs
+	unmount
+}
+
+cleanup() {
+	local node
+	for node in n1 n2; do
+		service_stop "$node" sshd
+	done
+	lab_enter login rm -f /etc/ssh/sshd_config.d/lab-tunnels.conf
+	sshd_restart
+}
+
+# --- the login node forwards ---
+
+mount_tunnel auto || bail 'no mount'
+is 'before it is known it is null' "$(tunnel)" null
+asks q parrot 'by the usual way'
+answered 'login: the answer' q 'by the usual way'
+is 'login: the status says it' "$(tunnel)" login
+next
+
+# --- it forwards nothing ---
+
+fault forward-refused on
+mount_tunnel auto || bail 'no mount'
+asks q parrot 'by another way'
+answered 'exec: the answer' q 'by another way'
+is 'exec: the status says it' "$(tunnel)" exec
+for n in 1 2 3 4; do
+	asks "q$n" parrot "question $n of four"
+done
+for n in 1 2 3 4; do
+	answered "exec: four at once, $n" "q$n" "question $n of four"
+done
+next
+no_pipes() {
+	! slurm pgrep -u alice -f ' pipe |import os, select'
+}
+ok 'exec: nothing of it is left on the login node' wait_for 30 no_pipes
+
+# --- and has no session to spare ---
+
+slurm bash -c 'echo MaxSessions 1 > /etc/ssh/sshd_config.d/lab-tunnels.conf'
+sshd_restart
+mount_tunnel exec || bail 'no mount'
+asks q parrot 'all alone'
+ok 'MaxSessions 1: a sentence names it' wait_for 90 eval '[[ $(cat "$M/parrot/status" "$M/clusters/lab/status" "$T/q.error" 2> /dev/null) == *MaxSessions* ]]'
+next
+slurm rm -f /etc/ssh/sshd_config.d/lab-tunnels.conf
+fault forward-refused off
+
+# --- through the compute node ---
+
+for node in n1 n2; do
+	service_start "$node" sshd || bail "no sshd on $node"
+done
+mount_tunnel node || bail 'no mount'
+asks q parrot 'to the very node'
+answered 'node: the answer' q 'to the very node'
+is 'node: the status says it' "$(tunnel)" node
+node=$(node_of "$(job_of parrot)")
+port=$(jq .port "$M/parrot/job/status")
+is 'node: the engine listens on loopback alone' \
+	"$(lab_enter "$node" ss -Hltn "sport = :$port" | awk '{ print $4 }')" "127.0.0.1:$port"
+asks again parrot 'to the very node again'
+answered 'node: the second answer' again 'to the very node again'
+is 'node: by one connection' "$(grep -c 'Accepted publickey for alice' "$LAB_DIR/hosts/$node/log/sshd.log")" 1
+next
+ok 'node: no ssh is left' wait_for 10 no_ssh
+done_testing
