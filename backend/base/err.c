@@ -20,6 +20,7 @@ static const struct {
     { EBUSY, 429, "EBUSY" },
     { EDQUOT, 429, "EDQUOT" },
     { EACCES, 403, "EACCES" },
+    { ENOKEY, 401, "ENOKEY" },
     { EHOSTUNREACH, 503, "EHOSTUNREACH" },
     { EKEYREJECTED, 502, "EKEYREJECTED" },
     { ETIMEDOUT, 504, "ETIMEDOUT" },
