@@ -71,6 +71,7 @@ static void transport_cb(void *arg, enum transport_state state)
     }
     c->state = states[state];
     if (from != c->state) {
+        c->connects += c->state == CLUSTER_UP;
         c->since = wall_now();
         house_event(c->house, "cluster", NULL, NULL, c->cfg->name, names[from], names[c->state], c->reason);
     }

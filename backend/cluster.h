@@ -26,7 +26,8 @@ struct cluster {
     char *last_error;
     struct timespec since;
     unsigned queries;
-    char *prefix; /* of the names of our jobs there */
+    unsigned connects; /* times that it came up */
+    char *prefix;      /* of the names of our jobs there */
     struct cluster_inner *priv;
 };
 

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <uv.h>
+#include "backend/base/buf.h"
 #include "backend/base/growing.h"
 #include "backend/base/mailbox.h"
 #include "backend/config.h"
@@ -34,6 +35,10 @@ struct house {
     /* Who shows the jobs is told in job_destroy(), while j is whole; NULL = nobody does. */
     void (*job_gone)(void *arg, struct job *j);
     void *job_gone_arg;
+    /* What a door counts is appended to the figures; NULL = none does. */
+    void (*door_figures)(void *arg, struct buf *out);
+    void *door_figures_arg;
+    const char *token; /* that the gateway asks for, borrowed from it; NULL = none; shown in `env` alone */
     int lock_fd;
     uint64_t next_exchange, next_job;
     /* Counts every change of any status: a status file made at the same count is the same. */

@@ -108,8 +108,10 @@ static void enter_asleep(struct model *m)
 
 static void enter_queued(struct model *m, enum model_event ev)
 {
-    if (ev != MODEL_JOB_QUEUED) /* else the same job waits again */
+    if (ev != MODEL_JOB_QUEUED) { /* else the same job waits again */
         m->job = job_create(house_cluster(m->house, m->cfg->cluster->name), m);
+        m->wakes++;
+    }
     set_deadline(m, m->cfg->job.start_timeout_s);
 }
 
@@ -260,6 +262,11 @@ void model_job_news(struct model *m, struct job *j)
 {
     if (m && m->job == j)
         mailbox_post(m->house->mail, news, m, 0);
+}
+
+unsigned model_wakes(const struct model *m)
+{
+    return m->wakes;
 }
 
 void model_wake(struct model *m)

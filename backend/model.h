@@ -45,6 +45,8 @@ int model_cancel_all(struct model *m, uid_t uid);
 json_t *model_status(const struct model *m);
 void model_counts(const struct model *m, int *waiting, int *active); /* also how the root's status shows it */
 
+unsigned model_wakes(const struct model *m); /* jobs that were asked for */
+
 /* ---- for exchange.c, job.c and prompt.c */
 void model_requeue(struct model *m, struct exchange *x); /* lost before its first text: first in line again */
 void model_exchange_ended(struct model *m, struct exchange *x);

@@ -19,6 +19,7 @@ struct model {
     int n_waiting, n_active;
     bool woken;     /* without a question, and it is not ready yet */
     uint64_t turns; /* questions taken so far */
+    unsigned wakes;
     struct timer *idle, *deadline;
     struct timespec idle_since; /* zero while it is busy or not READY */
     int relaunches;             /* jobs in a row that were lost before they were healthy */

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_METRICS_H
+#define BACKEND_METRICS_H
+#include "backend/base/buf.h"
+#include "backend/house.h"
+/* The figures of a mount in Prometheus' text format, version 0.0.4
+ * (prometheus.io/docs/instrumenting/exposition_formats): the file `metrics` and GET /metrics. */
+
+void metrics_text(const struct house *h, struct buf *out);
+
+#endif
