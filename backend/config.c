@@ -246,6 +246,55 @@ static void clear(unsigned rows, void *base)
             k->type->clear((char *)base + k->offset);
 }
 
+/* Who may connect and how far the gateway listens belong together: CONTRACT.md section 7. */
+static int check_listeners(const struct reading *r)
+{
+    const struct config *c = r->c;
+    bool is_token = !strcmp(c->access, "token");
+
+    for (size_t i = 0; i < c->listen.n; i++) {
+        const char *where = c->listen.v[i];
+        if (listen_is_local(where))
+            continue;
+        if (!strcmp(c->access, "owner"))
+            return fail_at(
+                r, "gateway.listen",
+                "listen in [gateway] must be on loopback (127.0.0.1, [::1], localhost) or a unix:PATH "
+                "while access is \"owner\", not \"%.80s\"; access = \"token\" lets others in",
+                where);
+        if (!listen_is_address(where))
+            return fail_at(
+                r, "gateway.listen",
+                "listen in [gateway] must give an IP address, as \"0.0.0.0:11434\" for all of this "
+                "machine's, not \"%.80s\"",
+                where);
+        if (is_token && !*c->tls_cert && !c->allow_plain)
+            return fail_at(
+                r, "gateway.listen",
+                "listen in [gateway] reaches beyond this machine with \"%.80s\", and the token would "
+                "cross the network in clear: give tls_cert and tls_key, or allow_plain = true",
+                where);
+    }
+    return 0;
+}
+
+static int check_gateway(const struct reading *r)
+{
+    const struct config *c = r->c;
+
+    if (*c->token && *c->token_file)
+        return fail_at(r, "gateway.token_file", "token and token_file in [gateway] exclude each other");
+    if (strcmp(c->access, "token") && (*c->token || *c->token_file))
+        return fail_at(
+            r, *c->token ? "gateway.token" : "gateway.token_file",
+            "a token in [gateway] is not asked for while access is \"%s\": write access = \"token\"",
+            c->access);
+    if (!*c->tls_cert != !*c->tls_key)
+        return fail_at(r, *c->tls_cert ? "gateway.tls_cert" : "gateway.tls_key",
+                       "tls_cert and tls_key in [gateway] need each other");
+    return check_listeners(r);
+}
+
 static int fill_mount(const struct reading *r)
 {
     struct config *c = r->c;
@@ -255,6 +304,8 @@ static int fill_mount(const struct reading *r)
 
     if (rc == 0)
         rc = fill(r, ROWS_GATEWAY, c, &gateway, 1);
+    if (rc == 0)
+        rc = check_gateway(r);
     if (rc < 0)
         return rc;
     c->listen_asked = json_object_get(gateway.table, "listen") != NULL;

@@ -81,9 +81,13 @@ struct config {
     char *on_unmount;              /* "stop" "leave" */
     char *log_level;
     /* [gateway] */
-    struct strings listen;         /* "HOST:PORT" on loopback or "unix:/PATH" each; at least one */
+    struct strings listen;         /* "ADDRESS:PORT" or "unix:/PATH" each; at least one */
     bool listen_asked;             /* written by the user: a taken port is then an error */
-    char *access;                  /* "owner" */
+    char *access;                  /* "owner" "token" "open" */
+    char *token, *token_file;      /* "" = none; not both */
+    char *tls_cert, *tls_key;      /* both or none */
+    bool allow_plain;
+    char *access_log;              /* "" = none */
     int64_t max_body;              /* bytes */
     int64_t wake_timeout_s;
     struct strings cors_origins, hosts;

@@ -94,7 +94,26 @@ static bool is_loopback(const char *host, size_t len)
     return !strcmp(copy, "localhost");
 }
 
-/* With access = "owner", the only one there is, nobody beyond this machine could be served. */
+bool listen_is_local(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+
+    return !strncmp(text, "unix:", 5) || (colon && is_loopback(text, (size_t)(colon - text)));
+}
+
+bool listen_is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    struct in6_addr any;
+    char host[64];
+
+    if (listen_is_local(text))
+        return true;
+    bool brackets = text[0] == '[' && colon > text + 1 && colon[-1] == ']';
+    snprintf(host, sizeof host, "%.*s", (int)(colon - text) - 2 * brackets, text + brackets);
+    return inet_pton(brackets ? AF_INET6 : AF_INET, host, &any) == 1;
+}
+
 int check_listen(const char *text, struct err *e)
 {
     const char *colon = strrchr(text, ':');
@@ -112,11 +131,15 @@ int check_listen(const char *text, struct err *e)
     }
     if (!colon || colon == text || digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535)
         return err_set(e, -EINVAL, "must be HOST:PORT or unix:PATH, not \"%.80s\"", text);
-    if (!is_loopback(text, (size_t)(colon - text)))
-        return err_set(e, -EINVAL,
-                       "must be on loopback (127.0.0.1, [::1], localhost) or a unix:PATH while access is "
-                       "\"owner\", not \"%.80s\"",
-                       text);
+    return 0;
+}
+
+/* It is sent in a field of HTTP, where blanks end it and other bytes are read differently by everybody. */
+int check_token(const char *text, struct err *e)
+{
+    for (const char *p = text; *p; p++)
+        if (*p <= 0x20 || *p >= 0x7F)
+            return err_set(e, -EINVAL, "must be ASCII without blanks");
     return 0;
 }
 

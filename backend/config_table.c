@@ -30,12 +30,31 @@ const struct config_key config_keys[] = {
     /* ---- [gateway] */
     { ROWS_GATEWAY, "listen", &type_string_or_strings, offsetof(struct config, listen), "\"127.0.0.1:11434\"",
       .check = check_listen,
-      .help = "Where the gateway listens: HOST:PORT on loopback or unix:PATH, or several of them. If the "
-              "port of the "
-              "default is taken, the next free one serves; one that is written here must be free." },
+      .help =
+          "Where the gateway listens: ADDRESS:PORT or unix:PATH, or several of them. Beyond loopback only "
+          "with access token or open. If the port of the "
+          "default is taken, the next free one serves; one that is written here must be free." },
     { ROWS_GATEWAY, "access", &type_word, offsetof(struct config, access), "\"owner\"",
-      .words = WORDS("owner"), .later = WORDS("token", "open"),
-      .help = "Who may connect: owner is the user of the mount, on this machine." },
+      .words = WORDS("owner", "token", "open"),
+      .help = "Who may connect: owner is the user of the mount, on this machine; token is whoever shows the "
+              "token or a key of slullamafs key; open is everybody who reaches it." },
+    { ROWS_GATEWAY, "token", &type_string, offsetof(struct config, token), "\"\"", .check = check_token,
+      .secret = true,
+      .help = "With access token: what a request shows as Authorization: Bearer, as x-api-key or as the "
+              "password of Basic. Masked where the configuration is shown." },
+    { ROWS_GATEWAY, "token_file", &type_path, offsetof(struct config, token_file), "\"\"",
+      .help = "A file with the token in one line, in place of token. It must be yours, with mode 0600." },
+    { ROWS_GATEWAY, "tls_cert", &type_path, offsetof(struct config, tls_cert), "\"\"",
+      .help = "The certificate, with its chain, in PEM form: TCP is then served by TLS (1.2 or later) alone. "
+              "It is read again when it changes." },
+    { ROWS_GATEWAY, "tls_key", &type_path, offsetof(struct config, tls_key), "\"\"",
+      .help = "The private key of tls_cert, in PEM form without a passphrase." },
+    { ROWS_GATEWAY, "allow_plain", &type_bool, offsetof(struct config, allow_plain), "false",
+      .help =
+          "Let access token be served beyond loopback without TLS: the network can then read the token." },
+    { ROWS_GATEWAY, "access_log", &type_path, offsetof(struct config, access_log), "\"\"",
+      .help = "A file that gets one line of JSON for each request. It is opened anew at SIGHUP and when it "
+              "was moved away." },
     { ROWS_GATEWAY, "max_body", &type_size, offsetof(struct config, max_body), "\"256MiB\"", .min = 1,
       .max = INT64_C(1) << 34, .help = "The largest request body; a larger one is answered 413." },
     { ROWS_GATEWAY, "wake_timeout", &type_duration, offsetof(struct config, wake_timeout_s), "\"5m\"",
@@ -196,15 +215,9 @@ const struct config_later config_later[] = {
     { "mount", "resend_max_age" },
     { "mount", "history" },
     { "mount", "history_max" },
-    { "gateway", "token" },
-    { "gateway", "token_file" },
-    { "gateway", "tls_cert" },
-    { "gateway", "tls_key" },
-    { "gateway", "allow_plain" },
     { "gateway", "while_waking" },
     { "gateway", "hold_progress" },
     { "gateway", "pass_unknown" },
-    { "gateway", "access_log" },
     { "cluster", "catalogue" },
     { "cluster", "discover" },
     { "cluster", "import" },

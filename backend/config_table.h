@@ -85,7 +85,8 @@ extern const struct key_type type_string, type_path, type_file, type_bool, type_
 int check_line(const char *text, struct err *e);     /* no control characters: it goes into one line */
 int check_host(const char *text, struct err *e);     /* an SSH destination that cannot be read as an option */
 int check_word(const char *text, struct err *e);     /* a line without blanks */
-int check_listen(const char *text, struct err *e);   /* HOST:PORT on loopback, or unix:PATH */
+int check_listen(const char *text, struct err *e);   /* HOST:PORT, or unix:PATH */
+int check_token(const char *text, struct err *e);    /* "" or visible ASCII */
 int check_origin(const char *text, struct err *e);   /* scheme://host[:port] */
 int check_workdir(const char *text, struct err *e);  /* absolute, or ~/... */
 int check_url_path(const char *text, struct err *e); /* "" or /... */
@@ -94,6 +95,10 @@ int check_log_file(const char *text,
                    struct err *e); /* a path with variables of the shell, and nothing else of it */
 
 int check_alias(const char *text, struct err *e); /* a name that a model can have */
+
+/* What check_listen() let pass: on loopback or a Unix socket; and whether the host is an IP address at all. */
+bool listen_is_local(const char *text);
+bool listen_is_address(const char *text);
 
 /* A name of a cluster: as a model's, without '.'. */
 int cluster_name_check(const char *name, struct err *e);

@@ -3,6 +3,7 @@
 #include "backend/config.h"
 #include "backend/parrot/parrot.h"
 #include "backend/transport/askpass.h"
+#include "fs/key.h"
 #include "fs/mount.h"
 #include "fs/terminal/terminal.h"
 
@@ -25,6 +26,7 @@ static const struct {
     { "run", run_main, "wake a model, follow its log, end its job at Ctrl-C" },
     { "watch", watch_main, "what the models do, as it happens" },
     { "models", models_main, "the models with their descriptions" },
+    { "key", key_main, "API keys of the gateway: generate, list, revoke" },
     { "parrot", parrot_main, "the built-in engine: repeats what it is asked" },
     { "help", help_main, "this list; `help config` lists the keys of the configuration" },
     { "--help", help_main, NULL },

@@ -76,8 +76,10 @@ static void ended_cb(void *arg)
 
 static void signal_cb(uv_signal_t *s, int signum)
 {
-    if (signum == SIGHUP)
-        return; /* a terminal that closes; nothing is reloaded by it */
+    if (signum == SIGHUP) { /* from logrotate, or from a terminal that closes, which changes nothing */
+        gateway_reopen(((struct mount *)s->data)->gateway);
+        return;
+    }
     log_info("signal %d: ending", signum);
     stop(s->data);
 }

@@ -119,18 +119,44 @@ static size_t count(const struct http_head *h, const char *name)
     return n;
 }
 
+/* The authority of an absolute target stands for the Host field (RFC 9112 3.2.2). Returns false where there is
+ * none. */
+static bool target_authority(const char *target, char out[HOST_MAX])
+{
+    const char *at = target ? strstr(target, "://") : NULL;
+    size_t len = at ? strcspn(at + 3, "/?#") : 0;
+
+    if (!at || target[0] == '/')
+        return false;
+    len = len < HOST_MAX ? len : HOST_MAX - 1;
+    memcpy(out, at + 3, len);
+    out[len] = '\0';
+    return true;
+}
+
+const char *access_cors_origin(const struct config *cfg, const struct http_head *h)
+{
+    const char *origin = http_field_get(h, "Origin");
+
+    return origin && count(h, "Origin") == 1 && is_listed(&cfg->cors_origins, origin) ? origin : NULL;
+}
+
 int access_check(const struct config *cfg, const struct http_head *h, struct err *e)
 {
     const char *host = http_field_get(h, "Host"), *origin = http_field_get(h, "Origin");
     const char *site = http_field_get(h, "Sec-Fetch-Site");
-    char name[HOST_MAX];
+    char name[HOST_MAX], authority[HOST_MAX];
 
     if (count(h, "Host") > 1 || (!host && h->minor >= 1))
         return err_set(e, -EINVAL, "a request has exactly one Host field");
+    if (count(h, "Origin") > 1)
+        return err_set(e, -EINVAL, "a request has at most one Origin field");
+    if (target_authority(h->target, authority))
+        host = authority;
     if (host && (!access_host_of(host, name, sizeof name) || !is_our_host(cfg, name)))
         return err_set(e, -EACCES,
                        "Host \"%.100s\" is no name of this gateway; add it to `hosts` in [gateway]", host);
-    bool known = origin && (is_same_origin(origin, host) || is_listed(&cfg->cors_origins, origin));
+    bool known = origin && (is_same_origin(origin, host) || access_cors_origin(cfg, h));
     if (origin && !known)
         return err_set(e, -EACCES,
                        "requests from pages of \"%.100s\" are not taken; "

@@ -12,6 +12,9 @@
 /* 0, or -EACCES with a sentence that says what to configure. */
 int access_check(const struct config *cfg, const struct http_head *h, struct err *e);
 
+/* The request's Origin if it is one of `cors_origins`, else NULL; borrowed. */
+const char *access_cors_origin(const struct config *cfg, const struct http_head *h);
+
 /* The host of a Host field or of an Origin ("http://h:1"), lower case, without port and brackets. False: it
  * is none. */
 bool access_host_of(const char *value, char *out, size_t size);

@@ -19,8 +19,12 @@ static void answer(struct connection *c, int status, const char *type, const cha
     http_write_field(&out, "Content-Type", type);
     snprintf(length, sizeof length, "%zu", len);
     http_write_field(&out, "Content-Length", length);
-    if (status == 429 || status == 503)
-        http_write_field(&out, "Retry-After", "5");
+    if (status == 429 || status == 503) {
+        snprintf(length, sizeof length, "%lld", (long long)connection_retry_after_s(c));
+        http_write_field(&out, "Retry-After", length);
+    }
+    if (status == 401)
+        http_write_field(&out, "WWW-Authenticate", "Bearer realm=\"slullamafs\"");
     if (allowed)
         http_write_field(&out, "Allow", allowed);
     http_write_field(&out, "Connection", keep ? "keep-alive" : "close");

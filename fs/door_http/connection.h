@@ -3,6 +3,7 @@
 #define FS_DOOR_HTTP_CONNECTION_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 #include "backend/base/buf.h"
 #include "backend/base/list.h"
@@ -13,6 +14,7 @@
  * waits; one that only closed its writing side gets its answer. Loop thread. */
 
 struct connection;
+struct gate;
 
 /* One request, from its last byte until connection_done(). Borrowed for that time. */
 struct request {
@@ -22,15 +24,15 @@ struct request {
     const char *path;             /* of the target, query included, beginning with '/'; checked */
     const char *body;
     size_t body_len;
+    const char *id; /* X-Request-Id: the client's, or ours */
 };
 
 /* Adopt an accepted stream (uv_tcp_t or uv_pipe_t, heap-allocated, freed when closed) and read from it. It
- * goes into `connections`, and out of it when it is closed. */
-void connection_start(uv_stream_t *stream, struct house *h, struct list *connections);
+ * goes into the gate's connections, and out of them when it is closed. */
+void connection_start(uv_stream_t *stream, struct gate *g);
 
 /* Likewise, but to be told no: nothing that it sends is looked at. */
-void connection_refuse(uv_stream_t *stream, struct house *h, struct list *connections, int status,
-                       const char *text);
+void connection_refuse(uv_stream_t *stream, struct gate *g, int status, const char *text);
 
 void connection_close(struct connection *c); /* now; whoever answers is told by `gone` */
 void connection_close_all(struct list *connections);
@@ -56,6 +58,18 @@ void connection_done(struct connection *c, bool keep);
 
 const struct request *connection_request(const struct connection *c);
 bool connection_may_keep(const struct connection *c); /* the client wants to keep it, and so do we */
+
+/* ---- connection_record.c */
+
+/* The request goes to a model, asks: as a question. False: whoever asks may not (403), or has used up a limit
+ * (429), and has been told so. */
+bool connection_admit(struct connection *c, const char *model, bool asks);
+bool connection_may_see(const struct connection *c, const char *model); /* in lists */
+
+/* What the answer has cost, told before its connection_done(), or in `gone`. */
+void connection_tokens(struct connection *c, int64_t prompt, int64_t completion);
+
+int64_t connection_retry_after_s(const struct connection *c); /* for an answer of 429 or 503 */
 
 /* ---- answer.c */
 

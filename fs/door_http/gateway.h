@@ -15,6 +15,8 @@ struct gateway;
  * -EADDRINUSE. */
 int gateway_create(struct gateway **out, struct house *h, struct err *e);
 
+void gateway_reopen(struct gateway *g); /* the access log, at SIGHUP; NULL is allowed */
+
 /* No new connections; requests in flight end as their exchanges do. */
 void gateway_stop(struct gateway *g);
 void gateway_destroy(struct gateway *g); /* closes every connection; NULL is allowed */

@@ -79,6 +79,18 @@ static int try_address(const struct sockaddr_storage *a, socklen_t len)
     return fd;
 }
 
+/* "All addresses" is none that a program connects to. */
+static void become_reachable(struct sockaddr_storage *a)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)a;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)a;
+
+    if (a->ss_family == AF_INET && four->sin_addr.s_addr == htonl(INADDR_ANY))
+        four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else if (a->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr))
+        six->sin6_addr = in6addr_loopback;
+}
+
 static char *tcp_url(int fd)
 {
     struct sockaddr_storage a;
@@ -87,6 +99,7 @@ static char *tcp_url(int fd)
 
     if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
         return NULL;
+    become_reachable(&a);
     if (a.ss_family == AF_INET6)
         inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&a)->sin6_addr, host, sizeof host);
     else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef FS_DOOR_HTTP_PEER_H
 #define FS_DOOR_HTTP_PEER_H
+#include <stdbool.h>
 #include <sys/types.h>
 /* Which user is at the other end of a connection that was just accepted, as the kernel says. Ask once, before
  * a byte is read: after the client has closed, the kernel names root. */
@@ -9,5 +10,8 @@
  * not of this machine; else a negative errno (-EAGAIN: the kernel gave no answer), and the client is not
  * to be let in. Source: sock_diag(7); SO_PEERCRED in unix(7). */
 int peer_uid(int fd, uid_t *uid);
+
+/* Is the other end on this machine: a Unix socket, or TCP from an address of its own? */
+bool peer_is_here(int fd);
 
 #endif

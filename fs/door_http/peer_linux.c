@@ -120,3 +120,22 @@ int peer_uid(int fd, uid_t *uid)
     *uid = cred.uid;
     return 0;
 }
+
+/* Whoever connects to an address of his own machine has that address himself, or one of loopback. */
+bool peer_is_here(int fd)
+{
+    struct sockaddr_storage peer, ours;
+    socklen_t len = sizeof peer, ours_len = sizeof ours;
+    __be32 a[4] = { 0 }, b[4] = { 0 };
+    __be16 port;
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 ||
+        getsockname(fd, (struct sockaddr *)&ours, &ours_len) < 0)
+        return false;
+    if (peer.ss_family != AF_INET && peer.ss_family != AF_INET6)
+        return true;
+    put_address(&peer, a, &port);
+    put_address(&ours, b, &port);
+    bool four = peer.ss_family == AF_INET || is_mapped(&peer);
+    return memcmp(a, b, four ? 4 : 16) == 0 || (four && ntohl(a[0]) >> 24 == 127);
+}

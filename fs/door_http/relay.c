@@ -81,11 +81,25 @@ void relay_write(struct relay *r, const struct buf *head, const void *data, size
     buf_free(&out);
 }
 
+/* What the answer has said of its cost so far. */
+static void tell_tokens(struct relay *r)
+{
+    int64_t prompt, completion;
+
+    if (!r->queued)
+        return;
+    usage_scan_result(&r->usage, &prompt, &completion);
+    connection_tokens(r->conn, prompt, completion);
+    r->x.prompt_tokens = prompt;
+    r->x.completion_tokens = completion;
+}
+
 void relay_end_answer(struct relay *r, bool whole, bool keep)
 {
     struct connection *c = r->conn;
     struct buf out = { 0 };
 
+    tell_tokens(r);
     relay_hold_stop(r);
     timer_stop(r->limit);
     r->conn = NULL;
@@ -115,6 +129,7 @@ static void gone(void *arg)
 {
     struct relay *r = arg;
 
+    tell_tokens(r);
     r->conn = NULL;
     relay_hold_stop(r);
     timer_stop(r->limit);
@@ -179,6 +194,8 @@ static void engine_body(void *arg, const char *data, size_t len)
         exchange_alive(&r->x);
     else if (r->patience_ms)
         timer_start_ms(r->limit, r->patience_ms);
+    if (r->queued)
+        usage_scan_feed(&r->usage, data, len);
     if ((r->spoiled || r->status >= 400) && r->odd.len < ODD_MAX)
         buf_add(&r->odd, data, len < ODD_MAX - r->odd.len ? len : ODD_MAX - r->odd.len);
     if (r->spoiled)
@@ -272,6 +289,7 @@ static void send_to(struct relay *r, struct job *j)
                                                .host = host.data,
                                                .secret = j->engine->has_key ? j->secret : NULL,
                                                .body_len = r->body.len,
+                                               .request_id = q->id,
                                                .plain = r->stream });
     r->request =
         http_client_send(j->client, head.data, head.len, r->body.data, r->body.len, &engine_handler, r);
@@ -371,6 +389,8 @@ static struct relay *create(const struct request *q, const char *path, void (*li
 
 void relay_ask(const struct request *q, struct model *m, const char *path, bool stream)
 {
+    if (!connection_admit(q->conn, model_config(m)->name, true))
+        return;
     struct relay *r = create(q, path, wake_limit_cb, q->house->cfg->wake_timeout_s);
     struct connection *c = q->conn;
     struct err e = { 0 };
@@ -391,6 +411,8 @@ void relay_ask(const struct request *q, struct model *m, const char *path, bool 
 
 void relay_pass(const struct request *q, struct job *j, const char *path)
 {
+    if (!connection_admit(q->conn, j->model ? model_config(j->model)->name : "", false))
+        return;
     struct relay *r = create(q, path, pass_limit_cb, j->config ? j->config->job.stall_timeout_s : 0);
 
     send_to(r, j);

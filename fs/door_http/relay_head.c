@@ -11,12 +11,14 @@
  * secret instead. Cookies of a browser belong to every port of 127.0.0.1 alike. Origin was judged here, and
  * an engine that judges it again would compare it with a Host that it never saw. The body is whole before it
  * is sent, so that nothing is left to expect. */
-static const char *const request_ends_here[] = { "Authorization",  "x-api-key", "api-key",      "Host",
-                                                 "Expect",         "Cookie",    "Origin",       "Referer",
-                                                 "Content-Length", "Trailer",   "Max-Forwards", NULL };
+static const char *const request_ends_here[] = {
+    "Authorization", "x-api-key", "api-key",      "Host",           "Expect",       "Cookie", "Origin",
+    "Referer",       "Trailer",   "Max-Forwards", "Content-Length", "X-Request-Id", NULL
+};
 
-static const char *const response_ends_here[] = { "Content-Length", "X-Slullama-Job", "Trailer", "Alt-Svc",
-                                                  NULL };
+/* X-Request-Id is ours to say, and so is which pages may read an answer (Access-Control-...). */
+static const char *const response_ends_here[] = { "Content-Length", "X-Slullama-Job", "Trailer",
+                                                  "Alt-Svc",        "X-Request-Id",   NULL };
 
 static bool is_among(const char *name, const char *const *list)
 {
@@ -58,6 +60,8 @@ void relay_request_head(struct buf *out, const struct http_head *h, const struct
         http_write_field(out, "Authorization", value.data);
         buf_free(&value);
     }
+    if (t->request_id)
+        http_write_field(out, "X-Request-Id", t->request_id);
     for (size_t i = 0; i < h->n_fields; i++) {
         const struct http_field *f = &h->fields[i];
         if (stays_here(h, f->name) || is_among(f->name, request_ends_here) ||
@@ -97,7 +101,8 @@ void relay_response_head(struct buf *out, const struct http_head *answer, enum r
     http_write_response(out, answer->status);
     for (size_t i = 0; i < answer->n_fields; i++) {
         const struct http_field *f = &answer->fields[i];
-        if (!stays_here(answer, f->name) && !is_among(f->name, response_ends_here))
+        if (!stays_here(answer, f->name) && !is_among(f->name, response_ends_here) &&
+            strncasecmp(f->name, "Access-Control-", 15) != 0)
             http_write_field(out, f->name, f->value);
     }
     /* In an answer to HEAD and in a 304 the length is that of the body which a GET would have had. A 204 has

@@ -14,7 +14,8 @@ struct relay_target {
     const char *host;   /* of the Host field, with port */
     const char *secret; /* shown as a bearer token; NULL or "" shows none */
     size_t body_len;
-    bool plain; /* no Accept-Encoding: events of ours may have to go between the engine's */
+    const char *request_id; /* X-Request-Id; NULL = none */
+    bool plain;             /* no Accept-Encoding: events of ours may have to go between the engine's */
 };
 
 /* Append a complete request head for the engine to out. */

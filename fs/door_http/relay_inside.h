@@ -5,6 +5,7 @@
 #include "backend/exchange.h"
 #include "fs/door_http/relay.h"
 #include "fs/door_http/relay_head.h"
+#include "fs/door_http/usage_scan.h"
 /* Private to relay.c (the way to the engine and back) and relay_hold.c (what a client hears while there is no
  * answer yet, and where none comes). */
 
@@ -31,6 +32,7 @@ struct relay {
     bool spoiled;               /* held, but the engine answers something else: that goes to `odd` */
     bool late;                  /* wake_timeout is over */
     struct buf odd;             /* also the body of an error status, for its message */
+    struct usage_scan usage;    /* queued: what the answer says that it cost */
     unsigned line_feeds;        /* at the end of what was sent: an event is over after two */
     /* queued: for the model to be ready; else for the engine's next byte; 0 = for ever */
     uint64_t patience_ms;

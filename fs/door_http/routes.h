@@ -25,6 +25,7 @@ struct model *route_find_model(struct house *h, const char *name);
 
 /* routes_known.c: answers from what is known; they wake nothing. */
 void answer_health(const struct request *r, const struct route_at *at);
+void answer_metrics(const struct request *r, const struct route_at *at); /* Prometheus' text format */
 void answer_models(const struct request *r, const struct route_at *at);
 void answer_model(const struct request *r, const struct route_at *at); /* /v1/models/<id> */
 void answer_no_model(const struct request *r, const char *name);       /* 404 with the near name */

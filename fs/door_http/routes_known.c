@@ -3,6 +3,7 @@
  * or not. */
 #include "fs/door_http/routes.h"
 #include "backend/base/alloc.h"
+#include "backend/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +32,16 @@ void answer_health(const struct request *r, const struct route_at *at)
     answer_json(r, 200, json_pack("{s:s,s:o}", "status", "ok", "models", states));
 }
 
+void answer_metrics(const struct request *r, const struct route_at *at)
+{
+    struct buf text = { 0 };
+
+    (void)at;
+    metrics_text(r->house, &text);
+    connection_answer(r->conn, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&text), text.len);
+    buf_free(&text);
+}
+
 /* A model as OpenAI's list shows it; created is when this mount began, since a model has no birthday. */
 static json_t *card(const struct house *h, const struct model *m, const char *id)
 {
@@ -48,7 +59,7 @@ void answer_models(const struct request *r, const struct route_at *at)
 
     for (size_t i = 0; i < r->house->cfg->n_models; i++) {
         const struct model *m = r->house->models[i];
-        if (!at->model || at->model == m)
+        if ((!at->model || at->model == m) && connection_may_see(r->conn, model_config(m)->name))
             json_array_append_new(data, card(r->house, m, model_config(m)->name));
     }
     answer_json(r, 200, json_pack("{s:s,s:o}", "object", "list", "data", data));
@@ -63,7 +74,7 @@ void answer_model(const struct request *r, const struct route_at *at)
 
     if (route_unescape(&name, p, strcspn(p, "?")))
         m = route_find_model(r->house, buf_str(&name));
-    if (m && (!at->model || at->model == m))
+    if (m && (!at->model || at->model == m) && connection_may_see(r->conn, model_config(m)->name))
         answer_json(r, 200, card(r->house, m, name.data));
     else
         answer_no_model(r, buf_str(&name));

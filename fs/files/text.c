@@ -50,14 +50,20 @@ static void endpoint_job(struct tree *t, const struct node *n, struct buf *out)
 /* ---- env: lines that any shell can source. */
 
 /* In single quotes: an address in brackets ([::1]) is a pattern to the shell. A URL of ours has no quote. */
-static void env_lines(const struct buf *url, struct buf *out)
+static void env_lines(const struct house *h, const struct buf *url, struct buf *out)
 {
+    const char *token = h->token;
+
     if (!url->len) {
         buf_adds(out, "# there is no gateway\n");
         return;
     }
     buf_addf(out, "export OPENAI_BASE_URL='%s/v1'\n", url->data);
-    buf_adds(out, "export OPENAI_API_KEY='none'\n"); /* programs want one; the gateway does not */
+    /* Programs want one; the gateway does where there is a token. */
+    buf_adds(out, "export OPENAI_API_KEY='");
+    for (const char *p = token ? token : "none"; *p; p++)
+        buf_addf(out, *p == '\'' ? "'\\''" : "%c", *p);
+    buf_adds(out, "'\n");
     buf_addf(out, "export OLLAMA_HOST='%s'\n", url->data);
 }
 
@@ -67,7 +73,7 @@ static void env_house(struct tree *t, const struct node *n, struct buf *out)
 
     (void)n;
     add_url(t, "", "", &url);
-    env_lines(&url, out);
+    env_lines(tree_house(t), &url, out);
     buf_free(&url);
 }
 
@@ -76,7 +82,7 @@ static void env_model(struct tree *t, const struct node *n, struct buf *out)
     struct buf url = { 0 };
 
     add_url(t, "/", model_name(n), &url);
-    env_lines(&url, out);
+    env_lines(tree_house(t), &url, out);
     buf_free(&url);
 }
 

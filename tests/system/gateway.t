@@ -47,7 +47,7 @@ is 'a wrong method' "$(status -X POST "$U/health")" 405
 like 'names the right ones' "$("${C[@]}" -i -X POST "$U/health")" 'Allow: GET, HEAD'
 is 'another request to a sleeping model' "$(status "$U/parrot/props")" 503
 is 'an unknown route' "$(status "$U/")" 404
-for path in metrics v1 jobs api; do
+for path in v1 jobs api; do
 	like "/$path is no route, and no model" "$("${C[@]}" -w ' %{http_code}' "$U/$path")" 'there is no such route.* 404$'
 done
 like 'a cross-site page' "$("${C[@]}" -i -H 'Sec-Fetch-Site: cross-site' "$U/v1/models")" '^HTTP/1.1 403 .*"message":"'

@@ -145,6 +145,43 @@ static void directories_follow_xdg_and_home(void **state)
 
 /* ---- What a file says */
 
+static void a_gateway_may_reach_beyond_this_machine(void **state)
+{
+    static const char *const rows[] = {
+        "access = 'token'\nlisten = '0.0.0.0:1'\nallow_plain = true\n",
+        "access = 'token'\nlisten = '[::]:1'\ntls_cert = '/c'\ntls_key = '/k'\n",
+        "access = 'token'\nlisten = ['unix:/s', 'localhost:1']\ntoken = 't'\n",
+        "access = 'open'\nlisten = ['192.0.2.1:1', '[2001:db8::1]:0']\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "[gateway]\n%s", rows[i]);
+        config_free(parse(text));
+    }
+}
+
+static void the_keys_of_access_arrive_and_the_token_is_masked(void **state)
+{
+    struct config *c =
+        parse("[gateway]\naccess = 'token'\ntoken = 'geheim'\ntls_cert = '/c'\ntls_key = '/k'\n"
+              "allow_plain = true\naccess_log = '/l'\n");
+    char *text = config_to_toml(c);
+
+    (void)state;
+    assert_string_equal(c->token, "geheim");
+    assert_string_equal(c->token_file, "");
+    assert_string_equal(c->tls_cert, "/c");
+    assert_string_equal(c->tls_key, "/k");
+    assert_string_equal(c->access_log, "/l");
+    assert_true(c->allow_plain);
+    assert_null(strstr(text, "geheim"));
+    assert_non_null(strstr(text, "token = \"***\""));
+    free(text);
+    config_free(c);
+}
+
 static void every_key_arrives_in_its_field(void **state)
 {
     struct config *c =
@@ -338,21 +375,39 @@ static const struct {
     /* known, but not in this version */
     { "[mount]\ndurable = true",
       "f.toml:2: the key \"durable\" in [mount] is known but not supported by this version" },
-    { "[gateway]\ntoken = 'x'",
-      "f.toml:2: the key \"token\" in [gateway] is known but not supported by this version" },
     { MODEL "[cluster.a]\ntunnel = 'vpn'", "f.toml:4: tunnel in [cluster.a] must be..." },
     { MODEL "replicas = 2",
       "f.toml:3: the key \"replicas\" in [model.m] is known but not supported by this version" },
     { MODEL "keep_alive = 'relay'",
       "f.toml:3: the key \"keep_alive\" in [model.m] is known but not supported by this version" },
-    { "[gateway]\naccess = 'token'",
-      "f.toml:2: access in [gateway] cannot be \"token\" in this version: write \"owner\"" },
     { MODEL "max_model_len = -1",
       "f.toml:3: max_model_len in [model.m] must lie between 0 and 2147483647, not be -1" },
     { MODEL "pre_pull = ['a b']",
       "f.toml:3: pre_pull in [model.m] must not be empty or hold blanks: \"a b\"" },
     { MODEL "image = \"a\\nb\"", "f.toml:3: image in [model.m] must be one line without control characters" },
     { MODEL "copy_binary = 1", "f.toml:3: copy_binary in [model.m] must be true or false, not an integer" },
+    { "[gateway]\naccess = 'tokn'", "f.toml:2: access in [gateway] must be \"owner\", \"token\" or \"open\", "
+                                    "not \"tokn\"; did you mean \"token\"?" },
+    { "[gateway]\naccess = 'token'\ntoken = 'a b'",
+      "f.toml:3: token in [gateway] must be ASCII without blanks" },
+    { "[gateway]\naccess = 'token'\ntoken = '\u00e9'", "f.toml:3: token in [gateway] must be ASCII..." },
+    { "[gateway]\naccess = 'token'\ntoken = 'a'\ntoken_file = '/t'",
+      "f.toml:4: token and token_file in [gateway] exclude each other" },
+    { "[gateway]\ntoken = 'x'",
+      "f.toml:2: a token in [gateway] is not asked for while access is \"owner\"..." },
+    { "[gateway]\naccess = 'open'\ntoken_file = '/x'",
+      "f.toml:3: a token in [gateway] is not asked for while access is \"open\"..." },
+    { "[gateway]\ntoken_file = 'x'", "f.toml:2: token_file in [gateway] must begin with / or ~/: \"x\"" },
+    { "[gateway]\ntls_cert = '/c'", "f.toml:2: tls_cert and tls_key in [gateway] need each other" },
+    { "[gateway]\ntls_key = '/c'", "f.toml:2: tls_cert and tls_key in [gateway] need each other" },
+    { "[gateway]\naccess = 'token'\nlisten = ['127.0.0.1:0', '0.0.0.0:80']",
+      "f.toml:3: listen in [gateway] reaches beyond this machine with \"0.0.0.0:80\", and the token would "
+      "cross "
+      "the network in clear: give tls_cert and tls_key, or allow_plain = true" },
+    { "[gateway]\naccess = 'open'\nlisten = 'gpu:80'",
+      "f.toml:3: listen in [gateway] must give an IP address..." },
+    { "[gateway]\naccess = 'open'\nlisten = '::1:80'",
+      "f.toml:3: listen in [gateway] must give an IP address..." },
     { MODEL "cluster = 1\n[model.n]\nengine = 'ollama'",
       "f.toml:3: cluster in [model.m] must be the name of a cluster, not an integer" },
     { MODEL "[cluster.a]\nkind = 'spot'", "f.toml:4: kind in [cluster.a] cannot be \"spot\" in this version: "
@@ -815,6 +870,8 @@ int main(void)
         cmocka_unit_test(keys_that_are_left_out_have_the_defaults_of_the_contract),
         cmocka_unit_test(directories_follow_xdg_and_home),
         cmocka_unit_test(every_key_arrives_in_its_field),
+        cmocka_unit_test(a_gateway_may_reach_beyond_this_machine),
+        cmocka_unit_test(the_keys_of_access_arrive_and_the_token_is_masked),
         cmocka_unit_test(a_model_overrides_what_its_cluster_says_about_jobs),
         cmocka_unit_test(models_keep_the_order_of_the_file),
         cmocka_unit_test(the_only_cluster_need_not_be_named_and_none_is_this_machine),

@@ -149,6 +149,37 @@ static void bad_requests_are_refused(void **state)
         { "GET /a%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
         { "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n", "413" },
         { "EHLO x\r\n\r\n", "400" },
+        { "GET //health HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET /parrot//v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET /parrot/%2e%2e%2fhealth HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET /parrot/%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET /parrot/\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET /parrot/%0a HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET /parrot/%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET ftp://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET http://evil.example.org/health HTTP/1.1\r\nHost: localhost\r\n\r\n", "403" },
+        { "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
+        { "TRACE /parrot/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "501" },
+        { "GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n", "400" },
+        { "GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\001b\r\n\r\n", "400" },
+        { "GET /health HTTP/1.1\nHost: localhost\n\n", "400" },
+        { "GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n", "400" },
+        { "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET /health HTTP/2.0\r\nHost: localhost\r\n\r\n", "400" },
+        { "GET /health\r\n\r\n", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: +1\r\n\r\na", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1, 1\r\n\r\na", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0x1\r\n\r\na", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "400" },
+        { "POST / HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", "400" },
+        { "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+          "400" },
     };
 
     (void)state;
@@ -161,6 +192,86 @@ static void bad_requests_are_refused(void **state)
         drop_peer(c);
     }
     assert_null(model_job(rig.house->models[0]));
+}
+
+static void a_head_has_its_limits(void **state)
+{
+    struct buf many = { 0 }, large = { 0 };
+    struct peer *c = client(), *d = client();
+
+    (void)state;
+    buf_adds(&many, "GET /health HTTP/1.1\r\nHost: localhost\r\n");
+    for (int i = 0; i < 100; i++)
+        buf_adds(&many, "X: 1\r\n");
+    buf_adds(&many, "\r\n");
+    buf_adds(&large, "GET /health HTTP/1.1\r\nHost: localhost\r\nX: ");
+    while (large.len < 65536)
+        buf_adds(&large, "xxxxxxxx");
+    say(c, many.data);
+    say(d, large.data);
+    UNTIL(c->eof && d->eof);
+    assert_true(has(c, "HTTP/1.1 400 ") && has(d, "HTTP/1.1 400 "));
+    buf_free(&many);
+    buf_free(&large);
+}
+
+/* Behind a request that is refused nothing of its connection is believed: no second answer comes. */
+static void nothing_is_smuggled(void **state)
+{
+    static const char *const rows[] = {
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 44\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+        "x\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: evil.example.org\r\nContent-Length: 5\r\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct peer *c = client();
+        char *text = xasprintf("%sGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", rows[i]);
+        say(c, text);
+        free(text);
+        UNTIL(c->eof);
+        assert_null(strstr(c->in.data + 1, "HTTP/1.1 "));
+        assert_null(strstr(c->in.data, "\"status\""));
+        drop_peer(c);
+    }
+}
+
+static void an_absolute_target_is_served(void **state)
+{
+    struct peer *c = client();
+
+    (void)state;
+    say(c, "GET http://localhost:1/health?a HTTP/1.1\r\nHost: elsewhere.example.org\r\n\r\n");
+    UNTIL(has(c, "\"status\":\"ok\""));
+}
+
+static void a_request_id_is_kept_or_made(void **state)
+{
+    struct peer *c = client(), *d = client();
+
+    (void)state;
+    say(c, "GET /health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine-1\r\n\r\n");
+    say(d, "GET /health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: a b\r\n\r\n");
+    UNTIL(has(c, "}\n") && has(d, "}\n"));
+    assert_true(has(c, "X-Request-Id: mine-1\r\n"));
+    assert_true(has(d, "X-Request-Id: "));
+    assert_false(has(d, "a b"));
+    drop_peer(c);
+    c = client();
+    say(c, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: two\r\nx-api-key: hush\r\n"
+           "Cookie: hush\r\nAuthorization: Basic hush\r\nContent-Length: 11\r\n\r\n{\"stop\":[]}");
+    UNTIL(question());
+    assert_true(has(question(), "X-Request-Id: two\r\n"));
+    assert_false(has(question(), "hush"));
+    answer(question(), "HTTP/1.1 200 OK\r\nX-Request-Id: its\r\nAccess-Control-Allow-Origin: *\r\n"
+                       "Content-Length: 2\r\n\r\n{}");
+    UNTIL(has(c, "\r\n\r\n{}"));
+    assert_true(has(c, "X-Request-Id: two\r\n"));
+    assert_false(has(c, "its"));
+    assert_false(has(c, "Access-Control"));
 }
 
 static int begin_small(void **state)
@@ -181,6 +292,10 @@ int main(void)
         WITH(half_a_close_is_no_leaving, begin),
         WITH(a_slow_client_stops_the_engine, begin),
         WITH(bad_requests_are_refused, begin_small),
+        WITH(a_head_has_its_limits, begin),
+        WITH(nothing_is_smuggled, begin),
+        WITH(an_absolute_target_is_served, begin),
+        WITH(a_request_id_is_kept_or_made, begin),
     };
 
     signal(SIGPIPE, SIG_IGN);

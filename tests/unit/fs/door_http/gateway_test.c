@@ -14,6 +14,7 @@ static void routes_of_our_own_are_answered(void **state)
         { "GET", "/v1/models/parot", "", "404", "did you mean \\\"parrot\\\"?" },
         { "GET", "/p/v1/models", "", "200", "\"id\":\"parrot\"" },
         { "HEAD", "/health", "", "200", "Content-Length: " },
+        { "GET", "/metrics", "", "200", "slullamafs_model_state{model=\"parrot\",state=\"asleep\"} 1\n" },
         { "POST", "/health", "", "405", "Allow: GET, HEAD\r\n" },
         { "DELETE", "/v1/models/parrot", "", "405", "Allow: GET, HEAD\r\n" },
         { "POST", "/v1/chat/completions", "hello", "400", "not a JSON object" },
@@ -70,7 +71,9 @@ static void a_house_that_ends_takes_no_questions(void **state)
     assert_true(has(c, "HTTP/1.1 503 "));
 }
 
-static void the_lack_of_descriptors_is_waited_out(void **state)
+/* A client that is accepted without a descriptor to spare would else wait in the kernel's queue, or be accepted
+ * again and again. */
+static void the_lack_of_descriptors_is_answered(void **state)
 {
     struct rlimit old, few;
     int fds[2000], n = 0, turns = 0;
@@ -81,16 +84,22 @@ static void the_lack_of_descriptors_is_waited_out(void **state)
     getrlimit(RLIMIT_NOFILE, &old);
     few = (struct rlimit){ .rlim_cur = 256, .rlim_max = old.rlim_max };
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    struct peer *d = client();
+    struct peer *d = client(), *f = client();
     while (n < 2000 && (fds[n] = dup(0)) >= 0)
         n++;
-    get(d, "/health");
+    UNTIL(d->eof && f->eof);
+    assert_true(has(d, "HTTP/1.1 503 ") && has(d, "too many connections") && has(d, "Retry-After: "));
+    assert_true(has(f, "HTTP/1.1 503 "));
+    const char *body = strstr(d->in.data, "\r\n\r\n"), *length = strstr(d->in.data, "Content-Length: ");
+    assert_int_equal(strlen(body + 4), atoi(length + 16));
     for (uint64_t end = mono_ms() + 600; mono_ms() < end; turns++)
         turn();
-    assert_int_equal(d->in.len, 0);
     assert_true(turns < 600); /* the tick of the rig makes some 300 */
     while (n > 0)
         close(fds[--n]);
+    drop_peer(d);
+    d = client();
+    get(d, "/health");
     UNTIL(has(d, "\"status\":\"ok\""));
     get(c, "/health");
     UNTIL(has(c, "\"status\":\"ok\""));
@@ -112,7 +121,7 @@ int main(void)
         WITH(routes_of_our_own_are_answered, begin),
         WITH(a_full_queue_is_429, begin_short),
         WITH(a_house_that_ends_takes_no_questions, begin),
-        WITH(the_lack_of_descriptors_is_waited_out, begin),
+        WITH(the_lack_of_descriptors_is_answered, begin),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/door_http/access_log.h"
+#include "backend/base/alloc.h"
+#include "backend/base/log.h"
+#include "backend/base/timer.h"
+#include "backend/base/units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <jansson.h>
+
+#define LOOK_MS  1000
+#define COMPLAIN 60000 /* milliseconds between two log lines about the same lack */
+
+struct access_log {
+    char *path;
+    int fd;
+    uint64_t looked_ms, complained_ms;
+};
+
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+}
+
+int access_log_create(struct access_log **out, const char *path, struct err *e)
+{
+    int fd = open_file(path);
+
+    if (fd < 0)
+        return err_set(e, -errno, "access_log in [gateway]: %s cannot be opened: %s", path, strerror(errno));
+    *out = NEW(struct access_log);
+    (*out)->path = xstrdup(path);
+    (*out)->fd = fd;
+    (*out)->looked_ms = mono_ms();
+    return 0;
+}
+
+void access_log_destroy(struct access_log *l)
+{
+    if (!l)
+        return;
+    if (l->fd >= 0)
+        close(l->fd);
+    free(l->path);
+    free(l);
+}
+
+static void complain(struct access_log *l, const char *what, int errnum)
+{
+    uint64_t now = mono_ms();
+
+    if (l->complained_ms && now - l->complained_ms < COMPLAIN)
+        return;
+    l->complained_ms = now;
+    log_warning("gateway: the access log %s cannot be %s: %s", l->path, what, strerror(errnum));
+}
+
+/* The old file stays where the new one cannot be opened. */
+void access_log_reopen(struct access_log *l)
+{
+    int fd = l ? open_file(l->path) : -1;
+
+    if (!l)
+        return;
+    if (fd < 0) {
+        complain(l, "opened", errno);
+        return;
+    }
+    close(l->fd);
+    l->fd = fd;
+}
+
+static bool was_moved(const struct access_log *l)
+{
+    struct stat there, ours;
+
+    return stat(l->path, &there) < 0 || fstat(l->fd, &ours) < 0 || there.st_ino != ours.st_ino ||
+           there.st_dev != ours.st_dev;
+}
+
+void access_log_write(struct access_log *l, const struct access_entry *a)
+{
+    char time[TIME_TEXT];
+    uint64_t now = mono_ms();
+
+    if (now - l->looked_ms >= LOOK_MS) {
+        l->looked_ms = now;
+        if (was_moved(l))
+            access_log_reopen(l);
+    }
+    json_t *j =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:f}", "time", format_time(wall_now().tv_sec, time),
+                  "id", a->id, "key", a->key, "method", a->method, "path", a->path, "model", a->model,
+                  "status", a->status, "bytes", (json_int_t)a->bytes, "first_byte_s",
+                  a->first_ms < 0 ? json_null() : json_real((double)a->first_ms / 1000), "duration_s",
+                  (double)a->total_ms / 1000);
+    char *text = j ? json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    char *line = xasprintf("%s\n", text ? text : "{}");
+    if (write(l->fd, line, strlen(line)) < 0)
+        complain(l, "written", errno);
+    free(line);
+    free(text);
+    json_decref(j);
+}
