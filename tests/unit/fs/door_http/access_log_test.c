@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/door_http/access_log.h"
+#include "backend/base/alloc.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64], *path;
+
+static int begin(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/slullamafs-test-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    path = xasprintf("%s/access.log", dir);
+    return 0;
+}
+
+static int finish(void **state)
+{
+    char *line = xasprintf("rm -rf -- %s", dir);
+
+    (void)state;
+    assert_int_equal(system(line), 0);
+    free(line);
+    free(path);
+    return 0;
+}
+
+static void write_one(struct access_log *l, const char *id)
+{
+    access_log_write(l, &(struct access_entry){ .id = id,
+                                                .key = "ann",
+                                                .method = "POST",
+                                                .path = "/v1/\"x\n",
+                                                .model = "qwen",
+                                                .status = 200,
+                                                .bytes = 12,
+                                                .first_ms = -1,
+                                                .total_ms = 1500 });
+}
+
+static void a_line_is_one_object(void **state)
+{
+    struct access_log *l;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(access_log_create(&l, path, NULL), 0);
+    write_one(l, "a");
+    write_one(l, "b");
+    access_log_destroy(l);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    FILE *f = fopen(path, "r");
+    json_t *one = json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_int_equal(fgetc(f), '\n');
+    json_t *two = json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_int_equal(fgetc(f), '\n');
+    assert_int_equal(fgetc(f), EOF);
+    fclose(f);
+    assert_string_equal(json_string_value(json_object_get(one, "id")), "a");
+    assert_string_equal(json_string_value(json_object_get(two, "path")), "/v1/\"x\n");
+    assert_int_equal(json_integer_value(json_object_get(two, "status")), 200);
+    assert_true(json_is_null(json_object_get(two, "first_byte_s")));
+    assert_true(json_real_value(json_object_get(two, "duration_s")) == 1.5);
+    json_decref(one);
+    json_decref(two);
+}
+
+static void it_goes_on_in_a_new_file(void **state)
+{
+    char *old = xasprintf("%s.1", path);
+    struct access_log *l;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(access_log_create(&l, path, NULL), 0);
+    write_one(l, "a");
+    assert_int_equal(rename(path, old), 0);
+    access_log_reopen(l);
+    write_one(l, "b");
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size > 0);
+    access_log_destroy(l);
+    access_log_reopen(NULL);
+    free(old);
+}
+
+static void one_that_cannot_be_opened_is_named(void **state)
+{
+    struct access_log *l;
+    struct err e = { "" };
+
+    (void)state;
+    assert_int_equal(access_log_create(&l, "/nowhere/at/all", &e), -ENOENT);
+    assert_non_null(strstr(e.text, "/nowhere/at/all"));
+    assert_int_equal(access_log_create(&l, dir, &e), -EISDIR);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_line_is_one_object, begin, finish),
+        cmocka_unit_test_setup_teardown(it_goes_on_in_a_new_file, begin, finish),
+        cmocka_unit_test_setup_teardown(one_that_cannot_be_opened_is_named, begin, finish),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
