@@ -52,22 +52,46 @@ static const char *error_type(int status)
                            : "server_error";
 }
 
-/* /api/..., /<model>/api/... or /jobs/<name>/api/... */
-bool is_ollama_path(const char *path)
+/* Does the path begin with api, at the root, behind /<model> or behind /jobs/<name>? */
+static bool is_path_of(const char *path, const char *api)
 {
     int segments = path && strncmp(path, "/jobs/", 6) == 0 ? 2 : 1;
+    size_t n = strlen(api);
 
     for (int i = 0; path && *path == '/' && i <= segments; i++, path += 1 + strcspn(path + 1, "/?"))
-        if ((i == 0 || i == segments) && strncmp(path, "/api", 4) == 0 && strchr("/?", path[4]))
+        if ((i == 0 || i == segments) && strncmp(path, api, n) == 0 && strchr("/?", path[n]))
             return true;
     return false;
 }
 
+bool is_ollama_path(const char *path)
+{
+    return is_path_of(path, "/api");
+}
+
+/* Source: docs.anthropic.com/en/api/errors */
+static json_t *anthropic_error(int status, const char *text)
+{
+    const char *type = status == 429                    ? "rate_limit_error"
+                       : status == 413                  ? "request_too_large"
+                       : status == 503 || status == 504 ? "overloaded_error"
+                       : status >= 500                  ? "api_error"
+                                                        : error_type(status);
+
+    return json_pack("{s:s,s:{s:s,s:s}}", "type", "error", "error", "type", type, "message", text);
+}
+
+static json_t *openai_error(int status, const char *text)
+{
+    return json_pack("{s:{s:s,s:s,s:i}}", "error", "message", text, "type", error_type(status), "code",
+                     status);
+}
+
 void error_body(struct buf *out, const char *path, int status, const char *text)
 {
-    json_t *j = is_ollama_path(path) ? json_pack("{s:s}", "error", text)
-                                     : json_pack("{s:{s:s,s:s,s:i}}", "error", "message", text, "type",
-                                                 error_type(status), "code", status);
+    json_t *j = is_ollama_path(path)               ? json_pack("{s:s}", "error", text)
+                : is_path_of(path, "/v1/messages") ? anthropic_error(status, text)
+                                                   : openai_error(status, text);
     char *s = j ? json_dumps(j, JSON_COMPACT) : NULL;
 
     buf_adds(out, s ? s : "{\"error\":\"unknown\"}");
