@@ -246,36 +246,33 @@ static void clear(unsigned rows, void *base)
             k->type->clear((char *)base + k->offset);
 }
 
-/* Who may connect and how far the gateway listens belong together: CONTRACT.md section 7. */
-static int check_listeners(const struct reading *r)
+/* Who may connect and how far the gateway listens belong together: CONTRACT.md section 7. table is the one that
+ * has the key `listen`. */
+static int check_reach(const struct reading *r, const char *table, const char *where)
 {
     const struct config *c = r->c;
-    bool is_token = !strcmp(c->access, "token");
+    char *text = NULL;
 
-    for (size_t i = 0; i < c->listen.n; i++) {
-        const char *where = c->listen.v[i];
-        if (listen_is_local(where))
-            continue;
-        if (!strcmp(c->access, "owner"))
-            return fail_at(
-                r, "gateway.listen",
-                "listen in [gateway] must be on loopback (127.0.0.1, [::1], localhost) or a unix:PATH "
-                "while access is \"owner\", not \"%.80s\"; access = \"token\" lets others in",
-                where);
-        if (!listen_is_address(where))
-            return fail_at(
-                r, "gateway.listen",
-                "listen in [gateway] must give an IP address, as \"0.0.0.0:11434\" for all of this "
-                "machine's, not \"%.80s\"",
-                where);
-        if (is_token && !*c->tls_cert && !c->allow_plain)
-            return fail_at(
-                r, "gateway.listen",
-                "listen in [gateway] reaches beyond this machine with \"%.80s\", and the token would "
-                "cross the network in clear: give tls_cert and tls_key, or allow_plain = true",
-                where);
-    }
-    return 0;
+    if (listen_is_local(where))
+        return 0;
+    if (!strcmp(c->access, "owner"))
+        text =
+            xasprintf("listen in [%s] must be on loopback (127.0.0.1, [::1], localhost) or a unix:PATH while "
+                      "access is \"owner\", not \"%.80s\"; access = \"token\" lets others in",
+                      table, where);
+    else if (!listen_is_address(where))
+        text = xasprintf(
+            "listen in [%s] must give an IP address, as \"0.0.0.0:11434\" for all of this machine's, "
+            "not \"%.80s\"",
+            table, where);
+    else if (!strcmp(c->access, "token") && !*c->tls_cert && !c->allow_plain)
+        text = xasprintf(
+            "listen in [%s] reaches beyond this machine with \"%.80s\", and the token would cross the "
+            "network in clear: give tls_cert and tls_key, or allow_plain = true",
+            table, where);
+    int rc = text ? fail_at_key(r, table, "listen", text) : 0;
+    free(text);
+    return rc;
 }
 
 static int check_gateway(const struct reading *r)
@@ -292,7 +289,10 @@ static int check_gateway(const struct reading *r)
     if (!*c->tls_cert != !*c->tls_key)
         return fail_at(r, *c->tls_cert ? "gateway.tls_cert" : "gateway.tls_key",
                        "tls_cert and tls_key in [gateway] need each other");
-    return check_listeners(r);
+    for (size_t i = 0; i < c->listen.n; i++)
+        if (check_reach(r, "gateway", c->listen.v[i]) < 0)
+            return -EINVAL;
+    return 0;
 }
 
 static int fill_mount(const struct reading *r)
@@ -383,6 +383,8 @@ static int fill_model(const struct reading *r, const char *name, const json_t *t
     if (rc == 0 && !m->cluster)
         rc = fail_at(r, path, "[%s] needs the key \"cluster\": there are %zu clusters", path,
                      r->c->n_clusters);
+    if (rc == 0 && *m->listen)
+        rc = check_reach(r, path, m->listen);
     if (rc == 0) {
         cluster_path = xasprintf("cluster.%s", m->cluster->name);
         const json_t *clusters = json_object_get(r->doc, "cluster");

@@ -60,6 +60,7 @@ struct model_config {
     struct strings engine_args;
     json_t *env;                    /* object of strings: the engine's environment; names that a shell can export */
     struct strings command;         /* engine "command": argv */
+    char *listen;                   /* "" or an address of the gateway for it alone */
     char *health;                   /* path; "" = the engine's own */
     json_t *health_status;          /* array of integers */
     char *image;                    /* container; "" = none */

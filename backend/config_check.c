@@ -134,6 +134,11 @@ int check_listen(const char *text, struct err *e)
     return 0;
 }
 
+int check_own_listen(const char *text, struct err *e)
+{
+    return *text ? check_listen(text, e) : 0;
+}
+
 /* It is sent in a field of HTTP, where blanks end it and other bytes are read differently by everybody. */
 int check_token(const char *text, struct err *e)
 {

@@ -166,6 +166,10 @@ const struct config_key config_keys[] = {
       .help = "For the engines command and http, which need it: the program and its arguments, with {host}, "
               "{port}, "
               "{key_file} and {model} replaced." },
+    { ROWS_MODEL, "listen", &type_string, offsetof(struct model_config, listen), "\"\"",
+      .check = check_own_listen,
+      .help = "An address of the gateway for this model alone, as listen in [gateway]: paths have no prefix "
+              "there, and the field model of a request is not asked for." },
     { ROWS_MODEL, "health", &type_string, offsetof(struct model_config, health), "\"\"",
       .check = check_url_path,
       .help = "The path that tells whether the engine is healthy; empty for the engine's own." },
@@ -232,7 +236,6 @@ const struct config_later config_later[] = {
     { "model", "min" },
     { "model", "max" },
     { "model", "priority" },
-    { "model", "listen" },
     { "model", "system" },
     { "model", "params" },
     { "model", "on_full" },

@@ -82,15 +82,16 @@ extern const struct key_type type_string, type_path, type_file, type_bool, type_
     type_strings, type_string_or_strings, type_ints, type_env, type_word, type_cluster;
 
 /* Checks of config_table.c's rows, in config_check.c. */
-int check_line(const char *text, struct err *e);     /* no control characters: it goes into one line */
-int check_host(const char *text, struct err *e);     /* an SSH destination that cannot be read as an option */
-int check_word(const char *text, struct err *e);     /* a line without blanks */
-int check_listen(const char *text, struct err *e);   /* HOST:PORT, or unix:PATH */
-int check_token(const char *text, struct err *e);    /* "" or visible ASCII */
-int check_origin(const char *text, struct err *e);   /* scheme://host[:port] */
-int check_workdir(const char *text, struct err *e);  /* absolute, or ~/... */
-int check_url_path(const char *text, struct err *e); /* "" or /... */
-int check_option(const char *text, struct err *e);   /* -x or --word, one line */
+int check_line(const char *text, struct err *e);   /* no control characters: it goes into one line */
+int check_host(const char *text, struct err *e);   /* an SSH destination that cannot be read as an option */
+int check_word(const char *text, struct err *e);   /* a line without blanks */
+int check_listen(const char *text, struct err *e); /* HOST:PORT, or unix:PATH */
+int check_own_listen(const char *text, struct err *e); /* "" or what check_listen() lets pass */
+int check_token(const char *text, struct err *e);      /* "" or visible ASCII */
+int check_origin(const char *text, struct err *e);     /* scheme://host[:port] */
+int check_workdir(const char *text, struct err *e);    /* absolute, or ~/... */
+int check_url_path(const char *text, struct err *e);   /* "" or /... */
+int check_option(const char *text, struct err *e);     /* -x or --word, one line */
 int check_log_file(const char *text,
                    struct err *e); /* a path with variables of the shell, and nothing else of it */
 

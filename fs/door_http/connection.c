@@ -109,7 +109,7 @@ static int head_cb(void *arg, const struct http_head *h)
     struct connection *c = arg;
     struct err e = { 0 };
 
-    c->request = (struct request){ .conn = c, .house = c->house, .head = h };
+    c->request = (struct request){ .conn = c, .house = c->house, .head = h, .own = c->own };
     c->keep = h->keep_alive;
     c->body_ms = mono_ms();
     timer_start_ms(c->timer, BODY_MS);
@@ -329,10 +329,11 @@ static struct connection *adopt(uv_stream_t *stream, struct gate *g)
     return c;
 }
 
-void connection_start(uv_stream_t *stream, struct gate *g)
+void connection_start(uv_stream_t *stream, struct gate *g, struct model *own)
 {
     struct connection *c = adopt(stream, g);
 
+    c->own = own;
     if (g->tls && stream->type == UV_TCP)
         c->tls = tls_session_create(g->tls);
     if (uv_read_start(stream, alloc_cb, read_cb) < 0)

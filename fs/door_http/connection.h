@@ -15,6 +15,7 @@
 
 struct connection;
 struct gate;
+struct model;
 
 /* One request, from its last byte until connection_done(). Borrowed for that time. */
 struct request {
@@ -24,12 +25,14 @@ struct request {
     const char *path;             /* of the target, query included, beginning with '/'; checked */
     const char *body;
     size_t body_len;
-    const char *id; /* X-Request-Id: the client's, or ours */
+    struct model *own; /* of a port that is this model's alone; NULL else */
+    const char *id;    /* X-Request-Id: the client's, or ours */
 };
 
 /* Adopt an accepted stream (uv_tcp_t or uv_pipe_t, heap-allocated, freed when closed) and read from it. It
- * goes into the gate's connections, and out of them when it is closed. */
-void connection_start(uv_stream_t *stream, struct gate *g);
+ * goes into the gate's connections, and out of them when it is closed.
+ * own  the port is this model's alone; NULL else */
+void connection_start(uv_stream_t *stream, struct gate *g, struct model *own);
 
 /* Likewise, but to be told no: nothing that it sends is looked at. */
 void connection_refuse(uv_stream_t *stream, struct gate *g, int status, const char *text);
@@ -77,7 +80,8 @@ int64_t connection_retry_after_s(const struct connection *c); /* for an answer o
  * 503. */
 void connection_answer(struct connection *c, int status, const char *type, const char *body, size_t len);
 
-/* An error in the shape of the API that was called: OpenAI's, or Ollama's below api/. */
+/* An error in the shape of the API that was called: OpenAI's, Ollama's below api/, Anthropic's at
+ * v1/messages. */
 void connection_error(struct connection *c, int status, const char *text);
 void connection_wrong_method(struct connection *c, const char *allowed); /* 405; allowed: "GET, HEAD" */
 void error_body(struct buf *out, const char *path, int status, const char *text); /* the JSON of it */

@@ -32,6 +32,7 @@ struct connection {
     struct list link;
     uv_stream_t *stream;
     struct gate *gate;
+    struct model *own; /* see connection_start() */
     struct house *house;
     struct http_reader *reader;
     struct tls_session *tls; /* NULL: in clear */

@@ -34,6 +34,7 @@
 struct listener {
     uv_poll_t poll;
     struct gateway *gateway;
+    struct model *own; /* it is this model's alone; NULL else */
     struct listen_socket socket;
     struct timer *rest;
 };
@@ -119,7 +120,7 @@ static void let_in(struct listener *l, int fd)
     if (s && status)
         connection_refuse(s, &g->gate, status, text);
     else if (s)
-        connection_start(s, &g->gate);
+        connection_start(s, &g->gate, l->own);
 }
 
 /* ---- Without descriptors */
@@ -224,15 +225,17 @@ static void make_https(const struct config *cfg, struct listen_socket *s)
     s->url = url;
 }
 
-static int add_listener(struct gateway *g, const char *where, struct err *e)
+/* asked: the user has written it, so that no other port will do */
+static int add_listener(struct gateway *g, const char *where, bool asked, struct model *own, struct err *e)
 {
     struct listen_socket s;
-    int rc = listen_open(where, g->house->cfg->listen_asked, &s, e);
+    int rc = listen_open(where, asked, &s, e);
 
     if (rc < 0)
         return rc;
     struct listener *l = NEW(struct listener);
     l->gateway = g;
+    l->own = own;
     l->socket = s;
     l->poll.data = l;
     rc = uv_poll_init(g->house->loop, &l->poll, s.fd);
@@ -252,12 +255,15 @@ static int add_listener(struct gateway *g, const char *where, struct err *e)
 
 static int open_listeners(struct gateway *g, struct err *e)
 {
-    const struct strings *listen = &g->house->cfg->listen;
+    const struct config *cfg = g->house->cfg;
     int rc = 0;
 
-    g->listeners = xcalloc(listen->n + 1, sizeof *g->listeners);
-    for (size_t i = 0; i < listen->n && rc == 0; i++)
-        rc = add_listener(g, listen->v[i], e);
+    g->listeners = xcalloc(cfg->listen.n + cfg->n_models + 1, sizeof *g->listeners);
+    for (size_t i = 0; i < cfg->listen.n && rc == 0; i++)
+        rc = add_listener(g, cfg->listen.v[i], cfg->listen_asked, NULL, e);
+    for (size_t i = 0; i < cfg->n_models && rc == 0; i++)
+        if (*cfg->models[i]->listen)
+            rc = add_listener(g, cfg->models[i]->listen, true, g->house->models[i], e);
     return rc;
 }
 

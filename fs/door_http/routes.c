@@ -86,7 +86,7 @@ static void dispatch(const struct request *r, const struct route_at *at)
 
 void route_request(const struct request *r)
 {
-    struct route_at at = { .path = r->path };
+    struct route_at at = { .path = r->path, .model = r->own };
 
     if (r->house->stopping)
         connection_error(r->conn, 503, "slullamafs is ending");

@@ -106,6 +106,9 @@ cat > "$T/config.toml" <<- END
 	engine = "parrot"
 	[model.other]
 	engine = "parrot"
+	[model.slow]
+	engine = "parrot"
+	engine_args = ["--rate", "2"]
 END
 ann=$(key generate --name ann --email ann@example.org --models parrot --requests-per-minute 3 2> "$T/said")
 like 'a key' "$ann" '^sk-sfs-[0-9a-f]{64}$'
@@ -125,6 +128,7 @@ S=(--cacert "$T/one.pem")
 is 'no token' "$(status "${S[@]}" "$U/v1/models")" 401
 like 'says what is asked for' "$("${C[@]}" "${S[@]}" -i "$U/v1/models")" 'WWW-Authenticate: Bearer .*"authentication_error"'
 like "in the shape of Ollama's API" "$("${C[@]}" "${S[@]}" "$U/api/tags")" '^\{"error":"this gateway asks for'
+like "and of Anthropic's" "$("${C[@]}" "${S[@]}" "$U/v1/messages" -d '{}')" '^\{"type":"error","error":\{"type":"authentication_error"'
 is 'a wrong token' "$(status "${S[@]}" -H 'Authorization: Bearer geheim' "$U/v1/models")" 401
 is 'a wrong key is told the same' "$("${C[@]}" "${S[@]}" -H "x-api-key: sk-sfs-$(printf '0%.0s' {1..64})" "$U/v1/models")" \
 	"$("${C[@]}" "${S[@]}" -H 'x-api-key: x' "$U/v1/models")"
@@ -220,7 +224,18 @@ like 'and is named' "$(cat "$M/log")" 'no key is accepted: .*keys.json is damage
 like 'by the verb too' "$(key list 2>&1)" 'keys.json is damaged'
 is 'the token still does' "$(status "${S[@]}" -H "x-api-key: $token" "$U/v1/models")" 200
 rm "$XDG_STATE_HOME/slullamafs/keys.json"
-ok 'unmount' unmount
+
+# --- the end, with an answer under way
+"${C[@]}" "${S[@]}" -N -H "x-api-key: $token" "$U/v1/chat/completions" -d "$(question slow "$long" ',"stream":true')" > "$T/events" 2> /dev/null &
+client=$!
+ok 'an answer is under way' wait_for 60 grep -q 'content":"word' "$T/events"
+pid=$(daemon_pid)
+kill -TERM "$pid"
+wait "$client"
+is 'SIGTERM: the client hears the end of it' $? 0
+like 'as an event' "$(tail -n 5 "$T/events")" 'event: error.*"error"'
+ok 'SIGTERM: the daemon ends' wait_for 20 process_gone "$pid"
+ok 'SIGTERM: no mount' wait_for 20 not_mounted
 
 # --- open, beyond this machine
 mount_with <<- END || bail 'no mount'

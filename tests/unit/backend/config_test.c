@@ -398,6 +398,8 @@ static const struct {
     { "[gateway]\naccess = 'open'\ntoken_file = '/x'",
       "f.toml:3: a token in [gateway] is not asked for while access is \"open\"..." },
     { "[gateway]\ntoken_file = 'x'", "f.toml:2: token_file in [gateway] must begin with / or ~/: \"x\"" },
+    { MODEL "listen = '0.0.0.0:80'", "f.toml:3: listen in [model.m] must be on loopback..." },
+    { MODEL "listen = 'x'", "f.toml:3: listen in [model.m] must be HOST:PORT or unix:PATH, not \"x\"" },
     { "[gateway]\ntls_cert = '/c'", "f.toml:2: tls_cert and tls_key in [gateway] need each other" },
     { "[gateway]\ntls_key = '/c'", "f.toml:2: tls_cert and tls_key in [gateway] need each other" },
     { "[gateway]\naccess = 'token'\nlisten = ['127.0.0.1:0', '0.0.0.0:80']",

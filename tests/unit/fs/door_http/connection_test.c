@@ -274,6 +274,23 @@ static void a_request_id_is_kept_or_made(void **state)
     assert_false(has(c, "Access-Control"));
 }
 
+/* HEAD_MS is 30 s. An idle connection is left alone for longer. */
+static void a_head_that_does_not_come_is_answered(void **state)
+{
+    struct peer *c = client(), *d = client();
+
+    (void)state;
+    say(c, "GET /health HTTP/1.1\r\nHost: local");
+    get(d, "/health");
+    uint64_t until = mono_ms() + 120000;
+    while (!c->eof && mono_ms() < until)
+        turn();
+    assert_true(has(c, "HTTP/1.1 408 ") && has(c, "the head of the request did not come in time"));
+    assert_false(d->eof);
+    get(d, "/v1/models");
+    UNTIL(has(d, "\"object\":\"list\""));
+}
+
 static int begin_small(void **state)
 {
     (void)state;
@@ -293,6 +310,7 @@ int main(void)
         WITH(a_slow_client_stops_the_engine, begin),
         WITH(bad_requests_are_refused, begin_small),
         WITH(a_head_has_its_limits, begin),
+        WITH(a_head_that_does_not_come_is_answered, begin),
         WITH(nothing_is_smuggled, begin),
         WITH(an_absolute_target_is_served, begin),
         WITH(a_request_id_is_kept_or_made, begin),

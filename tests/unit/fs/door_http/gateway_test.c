@@ -3,6 +3,7 @@
 #include "gateway_fixture.h"
 
 #include <sys/resource.h>
+#include <sys/un.h>
 
 static void routes_of_our_own_are_answered(void **state)
 {
@@ -106,6 +107,39 @@ static void the_lack_of_descriptors_is_answered(void **state)
     setrlimit(RLIMIT_NOFILE, &old);
 }
 
+static void a_model_may_have_a_port_of_its_own(void **state)
+{
+    char path[128];
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/slullamafs-own-%d.sock", (int)getpid());
+    strcpy(a.sun_path, path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    struct peer *c = add_peer(fd, false);
+    get(c, "/v1/models");
+    UNTIL(has(c, "\"id\":\"parrot\""));
+    buf_reset(&c->in);
+    ask(c, "{\"model\":\"whatever\",\"messages\":[]}");
+    UNTIL(question());
+    assert_true(has(question(), "POST /v1/chat/completions HTTP/1.1\r\n"));
+    answer(question(), "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}");
+    UNTIL(has(c, "{\"a\":1}"));
+    gateway_stop(rig.gateway);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static int begin_own(void **state)
+{
+    char line[160];
+
+    (void)state;
+    snprintf(line, sizeof line, "listen = \"unix:/tmp/slullamafs-own-%d.sock\"", (int)getpid());
+    begin_with("", line);
+    return 0;
+}
+
 static int begin_short(void **state)
 {
     (void)state;
@@ -121,6 +155,7 @@ int main(void)
         WITH(routes_of_our_own_are_answered, begin),
         WITH(a_full_queue_is_429, begin_short),
         WITH(a_house_that_ends_takes_no_questions, begin),
+        WITH(a_model_may_have_a_port_of_its_own, begin_own),
         WITH(the_lack_of_descriptors_is_answered, begin),
     };
 
