@@ -6,6 +6,7 @@
 #include "backend/config.h"
 #include "backend/base/alloc.h"
 #include "backend/base/toml.h"
+#include "backend/config_slullama.h"
 #include "backend/config_table.h"
 #include "backend/engine/template.h"
 
@@ -484,6 +485,20 @@ static int check_all_aliases(const struct reading *r)
     return rc;
 }
 
+/* ---- Names that nobody has */
+
+static int find_pass_unknown(const struct reading *r)
+{
+    struct model_config *m = *r->c->pass_unknown ? config_model(r->c, r->c->pass_unknown) : NULL;
+
+    if (m)
+        m->takes_unknown = true;
+    else if (*r->c->pass_unknown)
+        return fail_at(r, "gateway.pass_unknown", "pass_unknown in [gateway] names no model: \"%.80s\"",
+                       r->c->pass_unknown);
+    return 0;
+}
+
 /* ---- The door */
 
 /* toml_parse() says "line N: text". */
@@ -495,7 +510,35 @@ static int syntax_error(const struct reading *r, const struct err *why)
                    text ? text + 2 : why->text);
 }
 
+/* What is slullama's becomes ours; what is ours gets the options of `serve`. */
+static int translate(struct reading *r, bool theirs, const struct slullama_given *given)
+{
+    json_t *doc;
+    int rc;
+
+    if (!theirs && !slullama_owns(r->doc))
+        return given ? slullama_override(r->doc, given, r->e) : 0;
+    if (!(given && given->serving) && json_object_size(r->doc) == 1 && json_object_get(r->doc, "client"))
+        return fail_at(
+            r, "client",
+            "a file of slullama with [client] alone has no models to mount in this version; `slullamafs "
+            "connect` reaches that team's gateway");
+    rc = slullama_settings(r->doc, r->lines, r->file, given, &r->c->slullama, r->e);
+    if (rc < 0)
+        return rc;
+    doc = slullama_translate(r->c->slullama, given);
+    json_decref(r->doc);
+    r->doc = doc;
+    return 0;
+}
+
 int config_parse(const char *text, size_t len, const char *file, struct config **out, struct err *e)
+{
+    return config_parse_as(text, len, file, false, NULL, out, e);
+}
+
+int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
+                    const struct slullama_given *given, struct config **out, struct err *e)
 {
     struct reading r = { .file = file, .e = e };
     struct err why;
@@ -505,13 +548,17 @@ int config_parse(const char *text, size_t len, const char *file, struct config *
         return syntax_error(&r, &why);
     r.c = NEW(struct config);
     r.c->file = xstrdup(file);
-    rc = check_tables(&r);
+    rc = translate(&r, theirs, given);
+    if (rc == 0)
+        rc = check_tables(&r);
     if (rc == 0)
         rc = add_implied(&r);
     if (rc == 0)
         rc = fill_all(&r);
     if (rc == 0)
         rc = check_all_aliases(&r);
+    if (rc == 0)
+        rc = find_pass_unknown(&r);
     if (rc == 0)
         *out = r.c;
     else
@@ -538,6 +585,7 @@ void config_free(struct config *c)
         free(c->clusters[i]);
     }
     clear(ROWS_MOUNT | ROWS_GATEWAY, c);
+    json_decref(c->slullama);
     free(c->models);
     free(c->clusters);
     free(c->file);

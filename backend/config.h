@@ -69,6 +69,7 @@ struct model_config {
     bool copy_binary, cleanup_binary;
     char *copy_source;              /* "" = binary */
     struct strings pre_pull;
+    bool takes_unknown;             /* [gateway] pass_unknown names it */
     char *proof;                    /* "auto": by its key; "comment": by what its job alone can tell */
     struct strings log_files;       /* on the node, beside stdout and stderr; with variables of the shell */
     struct job_config job;          /* the cluster's, overridden by the model's */
@@ -93,6 +94,9 @@ struct config {
     int64_t wake_timeout_s;
     struct strings cors_origins, hosts;
 
+    char *pass_unknown;            /* a model that gets requests for names that nobody has; "" = none */
+    json_t *slullama;              /* settings of slullama's own file ("section.key"); NULL = the file is ours */
+
     struct cluster_config **clusters;
     size_t n_clusters;
     struct model_config **models;  /* in the file's order */
@@ -105,6 +109,13 @@ struct config {
  * Returns 0, or a negative errno (-ENOENT for a named file that is missing) with "FILE:LINE: what, and the way out".
  * Owner of *out is the caller. Environment variables are read here (HOME, XDG_*, SLULLAMAFS_CONFIG). */
 int config_load(const char *path, struct config **out, struct err *e);
+
+/* The same for `serve`, with what its options give. Without any file slullama's defaults count. */
+struct slullama_given;
+int config_load_given(const char *path, const struct slullama_given *given, struct config **out, struct err *e);
+
+/* slullama's settings for connect and status, which read no file of ours: "section.key", a new reference. */
+int config_load_slullama(const char *path, const struct slullama_given *given, json_t **out, struct err *e);
 
 /* The same from text; file is only for messages. */
 int config_parse(const char *text, size_t len, const char *file, struct config **out, struct err *e);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the configuration is, and the directories that it leaves out. Source of the places: CONTRACT.md
  * section 9 and the XDG Base Directory Specification 0.8 (a relative path in one of its variables is
- * ignored). slullama's own file, which the contract looks for next, is not read in this version. */
+ * ignored). */
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
+#include "backend/base/toml.h"
+#include "backend/config_slullama.h"
 #include "backend/config_table.h"
 
 #include <errno.h>
@@ -104,13 +106,19 @@ static char *absolute(const char *path)
     return result;
 }
 
-static int load_file(const char *path, struct config **out, struct err *e)
+/* How a file is read. */
+struct way {
+    bool theirs; /* it is slullama's by its place */
+    const struct slullama_given *given;
+};
+
+static int load_file(const char *path, const struct way *way, struct config **out, struct err *e)
 {
     struct buf text = { 0 };
     int rc = read_all(path, &text, e);
 
     if (rc == 0)
-        rc = config_parse(buf_str(&text), text.len, path, out, e);
+        rc = config_parse_as(buf_str(&text), text.len, path, way->theirs, way->given, out, e);
     buf_free(&text);
     if (rc == 0) {
         char *full = absolute(path);
@@ -120,20 +128,87 @@ static int load_file(const char *path, struct config **out, struct err *e)
     return rc;
 }
 
-int config_load(const char *path, struct config **out, struct err *e)
+/* ENOTDIR: ~/.config is a file. Nothing is configured there either. */
+static bool is_missing(int rc)
+{
+    return rc == -ENOENT || rc == -ENOTDIR;
+}
+
+/* A variable of slullama's that is set and empty names no file. The caller frees it; NULL without a home. */
+static char *slullama_path(void)
+{
+    const char *named = getenv("SLULLAMA_CONFIG");
+    char *home = named && *named ? NULL : config_home();
+    char *path = named && *named ? xstrdup(named)
+                 : home          ? xasprintf("%s/.config/slullama/config.toml", home)
+                                 : NULL;
+
+    free(home);
+    return path;
+}
+
+static int load_slullama(const struct way *way, struct config **out, struct err *e)
+{
+    const char *named = getenv("SLULLAMA_CONFIG");
+    const struct way theirs = { .theirs = true, .given = way->given };
+    char *path = slullama_path();
+    int rc = path ? load_file(path, &theirs, out, e) : -ENOENT;
+
+    free(path);
+    if (!is_missing(rc) || (named && *named))
+        return rc;
+    /* `serve` without any file is slullama's server with its defaults, a mount shows what a mount is like. */
+    return config_parse_as("", 0, "", way->given != NULL, way->given, out, e);
+}
+
+static int load(const char *path, const struct way *way, struct config **out, struct err *e)
 {
     const char *named = getenv("SLULLAMAFS_CONFIG");
     char *standard;
     int rc = -ENOENT;
 
     if (path)
-        return load_file(path, out, e);
+        return load_file(path, way, out, e);
     if (named && *named)
-        return load_file(named, out, e);
+        return load_file(named, way, out, e);
     standard = xdg_path("XDG_CONFIG_HOME", ".config", "slullamafs/config.toml");
     if (standard)
-        rc = load_file(standard, out, e);
+        rc = load_file(standard, way, out, e);
     free(standard);
-    /* ENOTDIR: ~/.config is a file. Nothing is configured there either. */
-    return rc == -ENOENT || rc == -ENOTDIR ? config_parse("", 0, "", out, e) : rc;
+    return is_missing(rc) ? load_slullama(way, out, e) : rc;
+}
+
+int config_load(const char *path, struct config **out, struct err *e)
+{
+    return load(path, &(struct way){ 0 }, out, e);
+}
+
+int config_load_given(const char *path, const struct slullama_given *given, struct config **out,
+                      struct err *e)
+{
+    return load(path, &(struct way){ .given = given }, out, e);
+}
+
+int config_load_slullama(const char *path, const struct slullama_given *given, json_t **out, struct err *e)
+{
+    const char *named = getenv("SLULLAMA_CONFIG");
+    char *standard = path ? NULL : slullama_path();
+    const char *file = path ? path : standard;
+    struct toml_lines *lines = NULL;
+    struct buf text = { 0 };
+    json_t *doc = NULL;
+    struct err why;
+    int rc = file ? read_all(file, &text, e) : -ENOENT;
+
+    if (is_missing(rc) && !path && !(named && *named))
+        rc = 0; /* defaults and environment */
+    if (rc == 0 && toml_parse(buf_str(&text), text.len, &doc, &lines, &why) < 0)
+        rc = err_set(e, -EINVAL, "%s: %s", file, why.text);
+    if (rc == 0)
+        rc = slullama_settings(doc, lines, file ? file : "", given, out, e);
+    toml_lines_free(lines);
+    json_decref(doc);
+    buf_free(&text);
+    free(standard);
+    return rc;
 }

@@ -64,6 +64,11 @@ const struct config_key config_keys[] = {
     { ROWS_GATEWAY, "hosts", &type_strings, offsetof(struct config, hosts), "[]", .check = check_word,
       .help = "Further names of this gateway that a request's Host may have." },
 
+    { ROWS_GATEWAY, "pass_unknown", &type_string, offsetof(struct config, pass_unknown), "\"\"",
+      .help =
+          "A model that gets the requests for names which no model has, with their own name: an Ollama that "
+          "has more models than are written here." },
+
     /* ---- [cluster.NAME] */
     { ROWS_CLUSTER, "kind", &type_word, offsetof(struct cluster_config, kind), "\"slurm\"",
       .words = WORDS("slurm", "local", "fake"), .later = WORDS("gateway", "spot", "surf"),
@@ -221,7 +226,6 @@ const struct config_later config_later[] = {
     { "mount", "history_max" },
     { "gateway", "while_waking" },
     { "gateway", "hold_progress" },
-    { "gateway", "pass_unknown" },
     { "cluster", "catalogue" },
     { "cluster", "discover" },
     { "cluster", "import" },
@@ -242,7 +246,7 @@ const struct config_later config_later[] = {
     { "batch", NULL },
     { "limits", NULL },
     { "user", NULL },
-    /* slullama's own file */
+    /* slullama's own tables, which stand in a file of their own */
     { "server", NULL },
     { "slurm", NULL },
     { "ollama", NULL },

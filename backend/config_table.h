@@ -104,6 +104,11 @@ bool listen_is_address(const char *text);
 /* A name of a cluster: as a model's, without '.'. */
 int cluster_name_check(const char *name, struct err *e);
 
+/* In config.c: config_parse() with the options of `serve` (or NULL); theirs: it is slullama's file, even if empty. */
+struct slullama_given;
+int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
+                    const struct slullama_given *given, struct config **out, struct err *e);
+
 /* In config_file.c. All results are the caller's. */
 char *config_home(void);      /* $HOME, else the user database's; NULL if neither has one */
 char *config_state_dir(void); /* the default; NULL without a home */

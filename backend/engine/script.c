@@ -141,7 +141,7 @@ static int check_model(const struct engine *en, const struct model_config *m, st
 {
     if (has_template(m))
         return 0; /* it starts its engine by itself */
-    if (en->needs_model && !*m->model && !m->engine_args.n)
+    if (en->needs_model && !*m->model && !m->engine_args.n && !m->takes_unknown)
         return err_set(e, -EINVAL,
                        "model %s does not say what %s is to load: set model = \"...\" to a name that it "
                        "knows, as those of "
