@@ -290,10 +290,12 @@ static void by_model_field(const struct request *r, const struct route_at *at)
     } else if (!is_multipart(r) && r->body_len > 0) {
         model_field_scan(r->body, r->body_len, &facts, NULL); /* another kind of body names no model */
     }
-    if (facts.has_model)
+    if (facts.has_model) {
         m = route_find_model(h, buf_str(&facts.model));
-    else if (h->cfg->n_models == 1)
+        m = m ? m : house_model(h, h->cfg->pass_unknown);
+    } else if (h->cfg->n_models == 1) {
         m = h->models[0];
+    }
     if (m && asks)
         relay_ask(r, m, at->path, facts.stream);
     else if (m)

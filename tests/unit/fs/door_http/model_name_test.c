@@ -56,11 +56,29 @@ static void test_an_engine_that_takes_any_name_gets_the_clients(void **state)
     expect(&vllm, "{\"model\":\"q\"}", "{\"model\":\"q\"}");
 }
 
+static void test_further_models_of_one_engine_are_told_by_their_directories(void **state)
+{
+    static char *pulled[] = { "qwen3.5:9b", "llama3:8b", NULL }, *names[] = { "llama3-8b", NULL };
+    struct model_config one = ollama;
+
+    (void)state;
+    one.name = "qwen3.5-9b";
+    one.aliases = (struct strings){ names, 1 };
+    one.pre_pull = (struct strings){ pulled, 2 };
+    expect(&one, "{\"model\":\"llama3-8b\"}", "{\"model\":\"llama3:8b\"}");
+    expect(&one, "{\"model\":\"llama3:8b\"}", "{\"model\":\"llama3:8b\"}");
+    expect(&one, "{\"model\":\"qwen3.5-9b\"}", "{\"model\":\"qwen3.5:9b\"}");
+    expect(&one, "{\"model\":\"phi4\"}", "{\"model\":\"phi4\"}");
+    one.model = "";
+    expect(&one, "{\"messages\":[]}", "{\"messages\":[]}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_engine_gets_its_own_name_for_ours_and_for_none),
         cmocka_unit_test(test_an_engine_that_takes_any_name_gets_the_clients),
+        cmocka_unit_test(test_further_models_of_one_engine_are_told_by_their_directories),
     };
 
     return cmocka_run_group_tests_name("model_name", tests, NULL, NULL);
