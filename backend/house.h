@@ -41,6 +41,11 @@ struct house {
     const char *token; /* that the gateway asks for, borrowed from it; NULL = none; shown in `env` alone */
     int lock_fd;
     uint64_t next_exchange, next_job;
+    struct {
+        struct model *model; /* the one used last; NULL = none yet */
+        uint64_t count,
+            ms; /* questions that were sent to an engine; mono_ms() when one was sent or ended last */
+    } used;
     /* Counts every change of any status: a status file made at the same count is the same. */
     unsigned changes;
     struct timespec changed; /* when that was last: mtime of the status files */

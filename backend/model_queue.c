@@ -8,6 +8,12 @@
 
 /* ---- Questions in line and under way */
 
+static void tell_use(struct model *m)
+{
+    m->house->used.model = m;
+    m->house->used.ms = mono_ms();
+}
+
 static void dispatch(void *arg, int what)
 {
     struct model *m = arg;
@@ -24,6 +30,8 @@ static void dispatch(void *arg, int what)
         snprintf(x->job_name, sizeof x->job_name, "%s", m->job->name ? m->job->name : "");
         list_append(&m->job->active, &x->link);
         m->job->n_active++;
+        m->house->used.count++;
+        tell_use(m);
         x->ops->send(x);
         house_changed(m->house);
     }
@@ -96,6 +104,7 @@ static void count(struct model *m, const struct exchange *x)
 void model_exchange_ended(struct model *m, struct exchange *x)
 {
     if (x->job) {
+        tell_use(m);
         unlink_active(m, x);
     } else {
         list_remove(&x->link);

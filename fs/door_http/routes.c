@@ -39,6 +39,8 @@ static const struct route routes[] = {
     { ROOT, "/health", "GET, HEAD", answer_health,
       "whether the gateway works, and the states of the models" },
     { ROOT, "/metrics", "GET, HEAD", answer_metrics, "figures in Prometheus' text format" },
+    { ROOT, "/slullama/status", "GET, HEAD", answer_slullama_status,
+      "what slullama's clients ask its server for" },
     { ROOT | MODEL, "/v1/models", "GET, HEAD", answer_models, "the models, awake or not" },
     { ROOT | MODEL, "/v1/models/*", "GET, HEAD", answer_model, "one of them" },
     { ROOT, "/v1/*", NULL, by_model_field, "the OpenAI API; the \"model\" of the body says which model" },
