@@ -5,6 +5,8 @@
 #include "backend/transport/askpass.h"
 #include "fs/key.h"
 #include "fs/mount.h"
+#include "fs/serve.h"
+#include "fs/server_status.h"
 #include "fs/terminal/terminal.h"
 
 #include <stdio.h>
@@ -27,6 +29,8 @@ static const struct {
     { "watch", watch_main, "what the models do, as it happens" },
     { "models", models_main, "the models with their descriptions" },
     { "key", key_main, "API keys of the gateway: generate, list, revoke" },
+    { "serve", serve_main, "the gateway alone, for a team: slullama's server" },
+    { "status", status_main, "what a slullama server does" },
     { "parrot", parrot_main, "the built-in engine: repeats what it is asked" },
     { "help", help_main, "this list; `help config` lists the keys of the configuration" },
     { "--help", help_main, NULL },

@@ -10,21 +10,17 @@
 #include "fs/door_http/gateway.h"
 #include "fs/mount_args.h"
 #include "fs/mountpoint.h"
+#include "fs/process.h"
 #include "fs/tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define STATUS_USAGE 1
 #define STATUS_MOUNT 32
-
-#define DESCRIPTORS_MAX 65536
 
 static const char usage[] = "usage: mount.slullamafs [CONFIG] MOUNTPOINT [-o OPTIONS] [-f] [-v] [-c FILE]\n"
                             "       slullamafs mount MOUNTPOINT [-o OPTIONS] [-f] [-v] [-c FILE]\n"
@@ -167,42 +163,6 @@ static int serve(struct config *cfg, const char *mountpoint, const struct mount_
     return status;
 }
 
-/* libuv and libfuse do not expect 0, 1 and 2 to be free: a socket that took one of them would get our
- * messages. */
-static void fill_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    while (fd >= 0 && fd <= 2);
-    if (fd > 2)
-        close(fd);
-}
-
-/* Each stream through ssh takes three descriptors of ours; the usual soft limit of 1024 is for programs
- * that use select(2). */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit l;
-
-    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
-        l.rlim_cur = l.rlim_max < DESCRIPTORS_MAX ? l.rlim_max : DESCRIPTORS_MAX;
-        setrlimit(RLIMIT_NOFILE, &l);
-    }
-}
-
-/* A core would hold the keys of the engines and what was asked of them. Who needs one may raise the limit. */
-static void forbid_core_dumps(void)
-{
-    struct rlimit l;
-
-    if (getrlimit(RLIMIT_CORE, &l) == 0) {
-        l.rlim_cur = 0;
-        setrlimit(RLIMIT_CORE, &l);
-    }
-}
-
 static int begin(const struct mount_args *args)
 {
     struct config *cfg = NULL;
@@ -233,11 +193,7 @@ int mount_main(int argc, char **argv)
     struct err e = { 0 };
     int status = 0;
 
-    fill_standard_descriptors();
-    signal(SIGPIPE, SIG_IGN);
-    umask(077);
-    raise_descriptor_limit();
-    forbid_core_dumps();
+    process_prepare();
     if (mount_args_parse(argc, argv, &args, &e) < 0) {
         fprintf(stderr, "slullamafs: %s\n", e.text);
         status = STATUS_USAGE;

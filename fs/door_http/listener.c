@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -206,10 +207,37 @@ static int open_unix(const char *path, struct listen_socket *out, struct err *e)
     return 0;
 }
 
+/* ---- Inherited */
+
+/* A socket that systemd listens on for us (sd_listen_fds(3)). Its file, if it has one, is systemd's too. */
+static int open_inherited(const char *number, struct listen_socket *out, struct err *e)
+{
+    int fd = atoi(number), listening = 0;
+    struct sockaddr_un a = { 0 };
+    socklen_t len = sizeof listening;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
+        return err_set(e, -EINVAL, "descriptor %d, which was to be listened on, is no socket that listens",
+                       fd);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    *out = (struct listen_socket){ .fd = fd };
+    len = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &len) == 0 && a.sun_family == AF_UNIX) {
+        out->path = xstrndup(a.sun_path, sizeof a.sun_path);
+        out->url = unix_url(out->path);
+    } else {
+        out->url = tcp_url(fd);
+    }
+    return 0;
+}
+
 int listen_open(const char *where, bool asked, struct listen_socket *out, struct err *e)
 {
     if (strncmp(where, "unix:", 5) == 0)
         return open_unix(where + 5, out, e);
+    if (strncmp(where, "fd:", 3) == 0)
+        return open_inherited(where + 3, out, e);
     return open_tcp(where, asked, out, e);
 }
 

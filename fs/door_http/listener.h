@@ -15,7 +15,7 @@ struct listen_socket {
     char *url; /* as `endpoint` shows it, owned */
 };
 
-/* where   "127.0.0.1:11434", "[::1]:1", "localhost:0" or "unix:/PATH"
+/* where   "127.0.0.1:11434", "[::1]:1", "localhost:0" or "unix:/PATH"; "fd:N" is a socket that listens already
  * asked   false: a TCP port that is taken gives way to the next free one
  * Returns 0, -EADDRINUSE, -EINVAL, .. with a sentence; *out is filled on success only. */
 int listen_open(const char *where, bool asked, struct listen_socket *out, struct err *e);

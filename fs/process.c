@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_MAX 65536
+
+/* libuv and libfuse do not expect 0, 1 and 2 to be free: a socket that took one of them would get our
+ * messages. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+}
+
+/* Each stream through ssh takes three descriptors of ours; the usual soft limit of 1024 is for programs
+ * that use select(2). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max < DESCRIPTORS_MAX ? l.rlim_max : DESCRIPTORS_MAX;
+        setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+/* A core would hold the keys of the engines and what was asked of them. Who needs one may raise the limit. */
+static void forbid_core_dumps(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_CORE, &l) == 0) {
+        l.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &l);
+    }
+}
+
+void process_prepare(void)
+{
+    fill_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN);
+    umask(077);
+    raise_descriptor_limit();
+    forbid_core_dumps();
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* slullamafs serve: a mount without its FUSE door. It takes slullama's file, variables and options, and answers slullama's
+ * clients. systemd may hand it the sockets to listen on (sd_listen_fds(3)). */
+#include "fs/serve.h"
+#include "backend/base/alloc.h"
+#include "backend/base/log.h"
+#include "backend/house.h"
+#include "fs/door_http/gateway.h"
+#include "fs/process.h"
+#include "fs/slullama_args.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST_FD 3       /* sd_listen_fds(3) */
+#define IDENTITY "serve" /* in place of a mount point: each configuration has one server */
+
+struct server {
+    uv_loop_t loop;
+    struct house *house;
+    struct gateway *gateway;
+    uv_signal_t term, intr;
+    bool stopping;
+};
+
+static void stopped_cb(void *arg)
+{
+    struct server *s = arg;
+
+    uv_stop(&s->loop);
+}
+
+static void signal_cb(uv_signal_t *handle, int signum)
+{
+    struct server *s = handle->data;
+
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    log_info("signal %d: ending", signum);
+    gateway_stop(s->gateway);
+    house_stop(s->house, stopped_cb, s);
+}
+
+static void watch(struct server *s, uv_signal_t *handle, int signum)
+{
+    uv_signal_init(&s->loop, handle);
+    handle->data = s;
+    uv_signal_start(handle, signal_cb, signum);
+    uv_unref((uv_handle_t *)handle);
+}
+
+static void unwind(struct server *s)
+{
+    gateway_destroy(s->gateway);
+    house_destroy(s->house);
+    uv_close((uv_handle_t *)&s->term, NULL);
+    uv_close((uv_handle_t *)&s->intr, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT); /* the close callbacks */
+    if (uv_loop_close(&s->loop) < 0)
+        log_error("some handles were left open at the end");
+}
+
+/* One line for who started it. */
+static void tell(const struct server *s)
+{
+    const struct config *cfg = s->house->cfg;
+
+    log_info("serving at %s", s->house->endpoint);
+    if (strcmp(cfg->access, "owner") == 0)
+        log_info("only you on this machine are let in: --token-file FILE (or token in [server]) opens it to "
+                 "who has the "
+                 "token, on all addresses");
+    else if (cfg->slullama)
+        log_warning("the token crosses the network in clear: behind an SSH tunnel or a trusted network "
+                    "alone, or give "
+                    "tls_cert and tls_key in a file of slullamafs");
+}
+
+/* Takes over cfg. */
+static int run(struct config *cfg)
+{
+    struct server s = { 0 };
+    struct err e = { 0 };
+    int status = 0;
+
+    uv_loop_init(&s.loop);
+    watch(&s, &s.term, SIGTERM);
+    watch(&s, &s.intr, SIGINT);
+    int rc = house_create(&s.house, &s.loop, cfg, IDENTITY, &e);
+    if (rc < 0)
+        config_free(cfg);
+    else
+        rc = gateway_create(&s.gateway, s.house, &e);
+    if (rc < 0) {
+        status = slullama_complain(e.text);
+    } else {
+        tell(&s);
+        uv_run(&s.loop, UV_RUN_DEFAULT);
+    }
+    unwind(&s);
+    return status;
+}
+
+/* The sockets that systemd listens on take the place of `listen`. */
+static void adopt_sockets(struct config *cfg)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    int n = pid && count && atoi(pid) == (int)getpid() ? atoi(count) : 0;
+
+    unsetenv("LISTEN_PID"); /* they are not for the programs that we start */
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    if (n <= 0)
+        return;
+    for (size_t i = 0; i < cfg->listen.n; i++)
+        free(cfg->listen.v[i]);
+    free(cfg->listen.v);
+    cfg->listen = (struct strings){ .v = xcalloc((size_t)n + 1, sizeof(char *)), .n = (size_t)n };
+    for (int i = 0; i < n; i++)
+        cfg->listen.v[i] = xasprintf("fd:%d", FIRST_FD + i);
+    cfg->listen_asked = true;
+}
+
+int serve_main(int argc, char **argv)
+{
+    struct slullama_args args;
+    struct config *cfg = NULL;
+    struct err e = { 0 };
+    int status = slullama_args_parse(argc, argv, VERB_SERVE, &args);
+
+    if (status >= 0)
+        goto out;
+    process_prepare();
+    config_export_home();
+    log_start(args.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, true);
+    args.given.serving = true;
+    if (config_load_given(args.config, &args.given, &cfg, &e) < 0) {
+        status = slullama_complain(e.text);
+    } else if (chdir("/") < 0) {
+        config_free(cfg);
+        status = slullama_complain("cannot go to /");
+    } else {
+        if (!args.verbose)
+            log_start(log_level_parse(cfg->log_level), true);
+        adopt_sockets(cfg);
+        status = run(cfg);
+    }
+    log_stop();
+out:
+    slullama_args_finish(&args);
+    return status;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/slullama_args.h"
+#include "backend/base/alloc.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATUS_USAGE 1
+
+enum { OPT_CONFIG = 256, OPT_VERBOSE, OPT_HELP, OPT_ADD_TOKEN };
+
+static const struct {
+    const char *name, *value; /* value NULL: it takes none */
+    int option;               /* of enum slullama_option, or OPT_.. */
+    unsigned verbs;
+    const char *help;
+} options[] = {
+    { "port", "N", GIVEN_PORT, VERB_SERVE | VERB_CONNECT | VERB_STATUS,
+      "the server's port, 11435 by default" },
+    { "token", "T", GIVEN_TOKEN, VERB_SERVE | VERB_CONNECT | VERB_STATUS, "the token; a file is safer" },
+    { "token-file", "F", GIVEN_TOKEN_FILE, VERB_SERVE | VERB_CONNECT | VERB_STATUS,
+      "a file with the token, mode 0600" },
+    { "partition", "P", GIVEN_PARTITION, VERB_SERVE, "Slurm's partition" },
+    { "gres", "G", GIVEN_GRES, VERB_SERVE, "generic resources, as gpu:1" },
+    { "idle-timeout", "MINUTES", GIVEN_IDLE_TIMEOUT, VERB_SERVE,
+      "a job without requests for so long is cancelled" },
+    { "local-port", "N", GIVEN_LOCAL_PORT, VERB_CONNECT,
+      "listen there; without, 11434 or the next free one" },
+    { "add-token", NULL, OPT_ADD_TOKEN, VERB_CONNECT, "give requests the token, for tools that know none" },
+    { "config", "FILE", OPT_CONFIG, VERB_SERVE | VERB_CONNECT | VERB_STATUS, "configuration (-c)" },
+    { "verbose", NULL, OPT_VERBOSE, VERB_SERVE | VERB_CONNECT | VERB_STATUS, "log more (-v)" },
+    { "help", NULL, OPT_HELP, VERB_SERVE | VERB_CONNECT | VERB_STATUS, "this" },
+};
+
+#define N_OPTIONS (sizeof options / sizeof options[0])
+
+static const struct {
+    enum slullama_verb verb;
+    const char *name, *argument, *what;
+} verbs[] = {
+    { VERB_SERVE, "serve", "",
+      "The gateway of slullamafs without a mount, for a team: on a head node in place of slullama's "
+      "server." },
+    { VERB_CONNECT, "connect", " [USER@HEADNODE]",
+      "A slullama server on a head node at a port of this machine, through SSH, until Ctrl-C." },
+    { VERB_STATUS, "status", " [USER@HEADNODE]", "What a slullama server does; asking wakes nothing." },
+};
+
+static void print_usage(enum slullama_verb verb)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (verbs[i].verb == verb)
+            printf("usage: slullamafs %s%s [OPTIONS]\n\n%s\n\n", verbs[i].name, verbs[i].argument,
+                   verbs[i].what);
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        char left[64];
+        if (!(options[i].verbs & verb))
+            continue;
+        snprintf(left, sizeof left, "--%s%s%s", options[i].name, options[i].value ? " " : "",
+                 options[i].value ? options[i].value : "");
+        printf("  %-24s %s\n", left, options[i].help);
+    }
+    puts("\nslullama's own file and its SLULLAMA_* variables are read too; see slullamafs(1).");
+}
+
+int slullama_complain(const char *text)
+{
+    fprintf(stderr, "slullamafs: %s\n", text);
+    return STATUS_USAGE;
+}
+
+/* ps shows argv to everybody. */
+static const char *take_token(struct slullama_args *a)
+{
+    free(a->token);
+    a->token = xstrdup(optarg);
+    memset(optarg, '*', strlen(optarg));
+    return a->token;
+}
+
+static void take(struct slullama_args *a, int option)
+{
+    switch (option) {
+    case OPT_CONFIG:
+    case 'c':
+        a->config = optarg;
+        break;
+    case OPT_VERBOSE:
+    case 'v':
+        a->verbose = true;
+        break;
+    case OPT_ADD_TOKEN:
+        a->add_token = true;
+        break;
+    case GIVEN_TOKEN:
+        a->given.v[GIVEN_TOKEN] = take_token(a);
+        break;
+    default:
+        if (option >= 0 && option < GIVEN_OPTIONS)
+            a->given.v[option] = optarg;
+    }
+}
+
+static int check(const struct slullama_args *a, int n_rest, enum slullama_verb verb)
+{
+    if (n_rest > (verb == VERB_SERVE ? 0 : 1))
+        return slullama_complain(verb == VERB_SERVE ? "serve takes no argument"
+                                                    : "there is one argument, USER@HEADNODE");
+    if (a->given.v[GIVEN_TOKEN] && a->given.v[GIVEN_TOKEN_FILE])
+        return slullama_complain("--token and --token-file exclude each other");
+    return -1;
+}
+
+int slullama_args_parse(int argc, char **argv, enum slullama_verb verb, struct slullama_args *out)
+{
+    struct option known[N_OPTIONS + 1];
+    size_t n = 0;
+    int c;
+
+    *out = (struct slullama_args){ 0 };
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (options[i].verbs & verb)
+            known[n++] = (struct option){ options[i].name, options[i].value ? required_argument : no_argument,
+                                          NULL, options[i].option };
+    known[n] = (struct option){ 0 };
+    /* 'c' and 'v' are no number of enum slullama_option: those end before the letters. */
+    while ((c = getopt_long(argc, argv, "c:vh", known, NULL)) != -1) {
+        if (c == '?')
+            return STATUS_USAGE;
+        if (c == OPT_HELP || c == 'h') {
+            print_usage(verb);
+            return 0;
+        }
+        take(out, c);
+    }
+    if (optind < argc)
+        out->given.v[GIVEN_HOST] = argv[optind];
+    return check(out, argc - optind, verb);
+}
+
+void slullama_args_finish(struct slullama_args *a)
+{
+    free(a->token);
+    a->token = NULL;
+}

@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# slullama, both ways: `serve` as its clients see it, `status` and `connect` against a server of slullama's and against ours.
+. "$(dirname "$0")/lib.sh"
+
+C=(curl -sS --max-time 60 --noproxy '*')
+for name in TOKEN SERVER_PORT HOST LOCAL_PORT PARTITION GRES IDLE_TIMEOUT OLLAMA_BINARY OLLAMA_PORT CONFIG; do
+	unset "SLULLAMA_$name"
+done
+children=()
+cleanup() {
+	local pid
+	for pid in "${children[@]}"; do
+		kill "$pid" 2> /dev/null
+	done
+	for pid in "${children[@]}"; do
+		wait_for 20 process_gone "$pid" || kill -KILL "$pid"
+	done
+}
+http_status() {
+	"${C[@]}" -o /dev/null -w '%{http_code}' "$@"
+}
+status() {
+	"$SLULLAMAFS" status "$@" < /dev/null
+}
+
+# serve NAME ARGS...: a server whose log is $T/serve.log; $U is its URL and $port its port.
+serve() {
+	local name=$1
+	shift
+	: > "$T/serve.log"
+	"$SLULLAMAFS" serve "$@" > "$T/serve.log" 2>&1 < /dev/null &
+	server=$!
+	children+=("$server")
+	if wait_for 60 grep -q 'serving at' "$T/serve.log"; then
+		pass "$name"
+	else
+		fail "$name" "$(cat "$T/serve.log")"
+	fi
+	U=$(sed -n 's/.*serving at //p' "$T/serve.log")
+	port=${U##*:}
+}
+end_server() { # NAME
+	kill -TERM "$server"
+	wait "$server"
+	is "$1" $? 0
+}
+
+# --- slullama's file as it is
+cat > "$T/slullama.toml" <<- END
+	[server]
+	port = 0
+	unheard_of = true
+	[server.slurm]
+	gres = "gpu:a100:1"
+	[slurm]
+	partition = "alvis"
+	gres = "gpu:1"
+	idle_timeout = 45
+	[ollama]
+	port = 11500
+	pre_pull = ["qwen3.5:9b", "llama3:8b"]
+	[client]
+	host = "nobody@nowhere.invalid"
+END
+SLULLAMA_PARTITION=env serve 'serve with a file of slullama' -c "$T/slullama.toml"
+like 'an unknown key is a warning' "$(cat "$T/serve.log")" 'slullama.toml:3: unknown key "unheard_of" in \[server\]'
+is 'one line says how to open it' "$(grep -c 'only you on this machine.*--token-file' "$T/serve.log")" 1
+is 'the status has the fields of slullama, and its words' "$("${C[@]}" "$U/slullama/status" | sed 's/"uptime_seconds": [0-9]*/"uptime_seconds": 0/')" \
+	'{"version": "0.1.0", "uptime_seconds": 0, "request_count": 0, "idle_seconds": -1, "idle_timeout_minutes": 45, "tunnel_alive": false, "job": {"id": null, "state": "none", "node": null, "time_left": null}, "config": {"partition": "env", "gres": "gpu:a100:1", "ollama_port": 11500, "keep_alive": "extend"}}'
+like 'its type' "$("${C[@]}" -I "$U/slullama/status" | tr -d '\r')" $'Content-Type: application/json; charset=utf-8\n'
+is 'another method is none of its' "$(http_status -X POST "$U/slullama/status")" 405
+is 'the model is its first pre_pull' "$("${C[@]}" "$U/v1/models" | jq -r '.data[].id')" qwen3.5-9b
+like 'a second server of one configuration' "$("$SLULLAMAFS" serve -c "$T/slullama.toml" 2>&1)" 'another daemon'
+out=$(status --port "$port")
+is 'slullamafs status of it' "$? $(jq -r .config.partition <<< "$out")" '0 env'
+end_server 'SIGTERM ends it in order'
+ok 'nothing is wrong in its log' grep -qv 'error: ' "$T/serve.log"
+
+# --- a token
+printf 'geheim-0815\n' > "$T/token"
+chmod 600 "$T/token"
+cat > "$T/local.toml" <<- END
+	[gateway]
+	listen = "127.0.0.1:0"
+	pass_unknown = "parrot"
+	[cluster.here]
+	kind = "local"
+	[model.parrot]
+	engine = "parrot"
+	partition = "own"
+END
+serve 'serve with a token' -c "$T/local.toml" --token-file "$T/token" --partition p --idle-timeout 3
+A=(-H 'Authorization: Bearer geheim-0815')
+is 'without the token nothing is told' "$(http_status "$U/slullama/status")" 401
+is 'nor with another' "$(http_status -H 'Authorization: Bearer geheim' "$U/slullama/status")" 401
+is 'with it, options win over the file' "$("${C[@]}" "${A[@]}" "$U/slullama/status" | jq -r '.config.partition, .idle_timeout_minutes' | tr '\n' ' ')" 'p 3 '
+is 'polling wakes nothing' "$("${C[@]}" "${A[@]}" "$U/v1/models" | jq -r '.data[].state')" asleep
+question='{"model":"anything:at-all","messages":[{"role":"user","content":"Why?"}]}'
+is 'a question wakes it, whatever model it names' "$("${C[@]}" "${A[@]}" "$U/v1/chat/completions" -d "$question" | jq -r '.choices[0].message.content')" 'Why?'
+"${C[@]}" "${A[@]}" "$U/slullama/status" > "$T/status"
+is 'then the status counts it and shows the job' "$(jq -r '.request_count, .tunnel_alive, .job.state, (.job.id | type)' "$T/status" | tr '\n' ' ')" '1 true running string '
+ok 'and since when nobody asks' jq -e '.idle_seconds >= 0' "$T/status"
+like 'status wants the token' "$(status -c /dev/null --port "$port" 2>&1)" 'wants a token: --token-file'
+like 'and says when it is the wrong one' "$(status -c /dev/null --port "$port" --token wrong 2>&1)" 'refuses this token'
+is 'with the right one it prints' "$(status -c /dev/null --port "$port" --token-file "$T/token" | jq -r .job.state)" running
+chmod 644 "$T/token"
+like 'a token file that others can read' "$(status -c /dev/null --port "$port" --token-file "$T/token" 2>&1)" 'open to others'
+chmod 600 "$T/token"
+end_server 'it ends, and its job with it'
+not_ok 'the token is in no log' grep -q geheim "$T/serve.log"
+
+# --- a token in argv
+serve 'serve with a token in its arguments' -c "$T/local.toml" --token geheim-4711
+not_ok 'ps does not show it' grep -qa geheim "/proc/$server/cmdline"
+is 'it counts' "$(http_status -H 'Authorization: Bearer geheim-4711' "$U/slullama/status")" 200
+end_server 'it ends'
+
+# --- a socket of systemd's
+if systemd-socket-activate --version > /dev/null 2>&1; then
+	systemd-socket-activate -l "$T/activated" "$SLULLAMAFS" serve -c "$T/local.toml" > "$T/serve.log" 2>&1 < /dev/null &
+	server=$!
+	children+=("$server")
+	ok 'a socket of systemd' wait_for 60 "${C[@]}" -o /dev/null --unix-socket "$T/activated" http://localhost/health
+	end_server 'it ends'
+else
+	skip 'a socket of systemd' 'there is no systemd-socket-activate'
+fi
+
+# --- a server of slullama's own
+"$here/../stand-ins/slullama" "$T/port" "$T/woken" geheim > /dev/null 2>&1 &
+children+=("$!")
+ok "a stand-in of slullama's server" wait_for 30 test -s "$T/port"
+theirs=$(cat "$T/port")
+is 'its status' "$(status -c /dev/null --port "$theirs" --token geheim | jq -r .job.node)" gpu1
+is 'by the variables' "$(SLULLAMA_SERVER_PORT=$theirs SLULLAMA_TOKEN=geheim status -c /dev/null | jq -r .job.id)" 77
+is 'asking woke nothing' "$(cat "$T/woken" 2> /dev/null)" ''
+like 'a port where nobody listens' "$(status -c /dev/null --port 1 2>&1; echo "status $?")" 'nobody listens there.*status 1'
+done_testing
