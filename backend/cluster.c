@@ -7,6 +7,7 @@
 #include "backend/house.h"
 #include "backend/job.h"
 #include "backend/model.h"
+#include "backend/recover.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -117,8 +118,21 @@ static void stray_cb(void *arg, int rc, const char *err)
         log_warning("a stray job could not be cancelled: %s", err);
 }
 
-/* Jobs with our name that we do not know: a submission that was made twice after all, or the job of a daemon
- * of the same identity that is no more. */
+static void tell_stray(struct cluster *c, const struct job_info *info)
+{
+    const char *model = recover_model_of(c, info->name);
+    char *name = xasprintf("%s.%s", c->cfg->name, info->id);
+
+    house_event(c->house, "job", model, name, c->cfg->name, NULL, "ending",
+                model ? "its model is configured no more: cancelled"
+                      : "it bears our name and there is no record of it: cancelled");
+    free(name);
+    free(inner(c)->stray);
+    inner(c)->stray = xstrdup(info->id);
+}
+
+/* Jobs with our name that we do not know: a submission that was made twice after all, one whose record is
+ * lost, or one whose model is configured no more. */
 static void cancel_strays(struct cluster *c, const struct job_info *v, size_t n)
 {
     struct cluster_inner *in = inner(c);
@@ -135,11 +149,8 @@ static void cancel_strays(struct cluster *c, const struct job_info *v, size_t n)
         }
         if (known)
             continue;
-        if (!in->stray || strcmp(in->stray, v[i].id) != 0) {
-            log_info("job %s.%s (%s) is nobody's: cancelled", c->cfg->name, v[i].id, v[i].name);
-            free(in->stray);
-            in->stray = xstrdup(v[i].id);
-        }
+        if (!in->stray || strcmp(in->stray, v[i].id) != 0)
+            tell_stray(c, &v[i]);
         c->sched->ops->cancel(c->sched, &v[i].id, 1, stray_cb, c);
     }
 }
@@ -170,6 +181,7 @@ static void queried_cb(void *arg, int rc, const struct job_info *v, size_t n, co
                 job_unseen(j);
         }
         cancel_strays(c, v, n);
+        recover_seen(c, v, n);
     }
     house_changed(c->house);
     cluster_look(c);
@@ -177,6 +189,8 @@ static void queried_cb(void *arg, int rc, const struct job_info *v, size_t n, co
 
 static bool somebody_waits(const struct job *j)
 {
+    if (job_is_unproven(j))
+        return true;
     if (j->state == JOB_ENDING)
         return j->cluster->house->stopping || job_just_cancelled(j);
     return j->model && model_is_wanted(j->model);
@@ -185,7 +199,7 @@ static bool somebody_waits(const struct job *j)
 /* Milliseconds between two queries now; 0 = none is needed. */
 static uint64_t interval(const struct cluster *c)
 {
-    uint64_t ms = 0;
+    uint64_t ms = recover_waits(c) ? TICK_WANTED_MS : 0;
 
     list_for_each(j, &c->house->jobs, struct job, link)
     {
@@ -204,6 +218,13 @@ static uint64_t interval(const struct cluster *c)
     for (int i = 0; ms && i < inner(c)->failures && ms < TICK_FAILED_MAX_MS; i++)
         ms *= 2;
     return ms > TICK_FAILED_MAX_MS ? TICK_FAILED_MAX_MS : ms;
+}
+
+/* Jobs of a former daemon wait to be seen again. */
+static bool any_unproven(const struct cluster *c)
+{
+    list_for_each(j, &c->house->jobs, struct job, link) if (is_ours(j, c) && job_is_unproven(j)) return true;
+    return recover_waits(c);
 }
 
 static void tick_cb(void *arg)
@@ -228,7 +249,10 @@ void cluster_look(struct cluster *c)
         timer_stop(in->tick);
         return;
     }
+    /* The first query waits a moment for the submission that is its reason, or for nothing. */
     uint64_t due = in->asked ? in->asked + every : now + (every < 500 ? every : 500);
+    if (!in->asked && any_unproven(c))
+        due = now;
     timer_start_ms(in->tick, due > now ? due - now : 0);
 }
 
@@ -247,7 +271,7 @@ int cluster_create(struct house *h, const struct cluster_config *cfg, struct clu
     c->house = h;
     c->cfg = cfg;
     c->since = wall_now();
-    c->prefix = xasprintf("sfs-%.8s-", h->identity);
+    c->prefix = xasprintf(JOB_PREFIX, h->identity);
     c->priv = NEW(struct cluster_inner);
     inner(c)->tick = timer_create_on(h->loop, tick_cb, c);
     int rc = transport_create(&c->transport, &tp, e);

@@ -13,6 +13,8 @@
 struct house;
 struct cluster_inner;
 
+#define JOB_PREFIX "sfs-%.8s-" /* of the names of all our jobs, with the house's identity */
+
 enum cluster_state { CLUSTER_IDLE, CLUSTER_CONNECTING, CLUSTER_AUTH, CLUSTER_UP, CLUSTER_DOWN };
 
 struct cluster {

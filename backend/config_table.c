@@ -21,8 +21,8 @@ const struct config_key config_keys[] = {
       .max = 1 << 30, .help = "The largest prompt; a write beyond it fails with EFBIG." },
     { ROWS_MOUNT, "on_unmount", &type_word, offsetof(struct config, on_unmount), "\"stop\"",
       .words = WORDS("stop", "leave"),
-      .help = "What becomes of the jobs at unmount: cancelled, or left until their lease ends them. The "
-              "next mount does not take them up: it cancels what it finds of its own identity." },
+      .help = "What becomes of the jobs at unmount: cancelled, or left. The next mount takes up what was left; "
+              "if none comes, a job ends itself after its idle_timeout." },
     { ROWS_MOUNT, "log_level", &type_word, offsetof(struct config, log_level), "\"info\"",
       .words = WORDS("error", "warning", "info", "debug"),
       .help = "The least important lines that the file log gets." },

@@ -12,6 +12,7 @@
 #include "backend/identity.h"
 #include "backend/job.h"
 #include "backend/model.h"
+#include "backend/recover.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,9 +50,11 @@ static int make_dirs(struct house *h, const char *mountpoint, struct err *e)
 
     identity_folder(h->cfg->file, mountpoint, folder);
     h->state_dir = xasprintf("%s/%s", h->cfg->state_dir, folder);
+    h->jobs_dir = xasprintf("%s/jobs", h->state_dir);
     h->run_dir = xasprintf("%s/%s", h->cfg->runtime_dir, folder);
     if ((rc = private_dir_make(h->cfg->state_dir, e)) < 0 || (rc = private_dir_make(h->state_dir, e)) < 0 ||
-        (rc = private_dir_make(h->cfg->runtime_dir, e)) < 0 || (rc = private_dir_make(h->run_dir, e)) < 0)
+        (rc = private_dir_make(h->jobs_dir, e)) < 0 || (rc = private_dir_make(h->cfg->runtime_dir, e)) < 0 ||
+        (rc = private_dir_make(h->run_dir, e)) < 0)
         return rc;
     if ((h->lock_fd = identity_lock(h->run_dir, e)) < 0)
         return h->lock_fd;
@@ -90,6 +93,7 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     h->mail = mailbox_create(loop);
     h->events = growing_create(EVENTS_KEEP);
     list_init(&h->jobs);
+    list_init(&h->unwanted);
     int rc = make_dirs(h, mountpoint, e);
     if (rc == 0)
         rc = make_clusters(h, e);
@@ -102,6 +106,7 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     h->models = xcalloc(cfg->n_models, sizeof *h->models);
     for (size_t i = 0; i < cfg->n_models; i++)
         h->models[i] = model_create(h, cfg->models[i]);
+    recover_jobs(h);
     *out = h;
     return 0;
 }
@@ -120,6 +125,7 @@ void house_destroy(struct house *h)
     for (size_t i = 0; h->models && i < h->cfg->n_models; i++)
         model_destroy(h->models[i]);
     list_for_each(j, &h->jobs, struct job, link) job_destroy(j);
+    recover_finish(h);
     destroy_clusters(h);
     free_stopping(h->stop);
     mailbox_destroy(h->mail);
@@ -130,6 +136,7 @@ void house_destroy(struct house *h)
     free(h->endpoint);
     free(h->program);
     free(h->run_dir);
+    free(h->jobs_dir);
     free(h->state_dir);
     config_free(h->cfg);
     free(h);
@@ -139,7 +146,7 @@ void house_destroy(struct house *h)
 
 static bool all_over(const struct house *h)
 {
-    list_for_each(j, &h->jobs, struct job, link) if (job_live(j)) return false;
+    list_for_each(j, &h->jobs, struct job, link) if (job_live(j) && !job_is_left(j)) return false;
     return true;
 }
 
@@ -151,12 +158,13 @@ static void look_cb(void *arg)
 
     if (!cb)
         return;
-    if (h->stop_jobs && !all_over(h) && now < h->stop->deadline) {
+    if (!all_over(h) && now < h->stop->deadline) {
         timer_start_ms(h->stop->look, h->stop->deadline - now);
         return;
     }
-    if (h->stop_jobs && !all_over(h))
-        log_warning("not every job's end was confirmed in time; their leases end them");
+    if (!all_over(h))
+        log_warning(h->stop_jobs ? "not every job's end was confirmed in time; their leases end them"
+                                 : "not every job was told in time that it is left; their leases end them");
     h->stop->cb = NULL;
     cb(h->stop->arg);
 }
@@ -184,8 +192,13 @@ void house_stop(struct house *h, void (*cb)(void *arg), void *arg)
         else
             model_cancel_all(h->models[i], (uid_t)-1);
     }
-    if (h->stop_jobs)
-        list_for_each(j, &h->jobs, struct job, link) if (job_live(j)) job_cancel(j, "the mount ended");
+    list_for_each(j, &h->jobs, struct job, link)
+    {
+        if (job_live(j) && h->stop_jobs)
+            job_cancel(j, "the mount ended");
+        else if (job_live(j))
+            job_leave(j);
+    }
     for (size_t i = 0; i < h->cfg->n_clusters; i++)
         cluster_look(h->clusters[i]);
     timer_start_ms(h->stop->look, 0);

@@ -22,12 +22,14 @@ struct house {
     struct model **models;     /* cfg's order; n = cfg->n_models */
     struct cluster **clusters; /* likewise */
     struct list jobs;          /* live ones and those that ended within the hour, oldest first */
+    struct list unwanted;      /* jobs of models that are configured no more: recover.c */
     struct growing *events;    /* JSON Lines */
     char identity[33];         /* 32 hex digits, random, kept in state_dir: see identity.h */
     /* "http://127.0.0.1:11434", set by the gateway; "" while there is none; a borrower copies it. */
     char *endpoint;
     char *run_dir;   /* runtime_dir/<identity_folder()>, 0700, made by house_create() */
     char *state_dir; /* state_dir/<identity_folder()>, 0700, likewise */
+    char *jobs_dir;  /* state_dir/jobs: job_record.h */
     char *program;   /* our own binary */
     struct timespec started;
     bool stopping, stop_jobs; /* we are ending; and the jobs too */
@@ -54,7 +56,8 @@ struct house {
 /* cfg         taken over on success
  * mountpoint  absolute path; part of the identity
  * The directories must be ours, 0700 and no link, or are refused with a sentence (-EACCES, -ENOTDIR, -EROFS,
- * ..). A second daemon of one identity fails with -EBUSY (a lock file in run_dir). */
+ * ..). A second daemon of one identity fails with -EBUSY (a lock file in run_dir). The jobs that a former
+ * daemon of this identity left are taken up again: nothing is waited for. */
 int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const char *mountpoint,
                  struct err *e);
 
@@ -62,7 +65,8 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
 void house_destroy(struct house *h);
 
 /* End all in order within 8 s: no new questions, ECANCELED to waiting and active ones, jobs cancelled
- * (on_unmount = "stop") or left; cb when the schedulers have confirmed, or the time is up. A second
+ * (on_unmount = "stop") or left with their idle_timeout as the lease; cb when the schedulers have confirmed,
+ * or the leases are written, or the time is up. A second
  * call while it ends does nothing: the first one's cb tells. */
 void house_stop(struct house *h, void (*cb)(void *arg), void *arg);
 
@@ -76,7 +80,7 @@ json_t *house_status(const struct house *h);              /* the root's status; 
 void house_event(struct house *h, const char *event, const char *model, const char *job, const char *cluster,
                  const char *from, const char *to, const char *reason);
 void house_changed(struct house *h);   /* a figure of some status changed, no event */
-void house_job_ended(struct house *h); /* it may be the last one that house_stop() waits for */
+void house_job_ended(struct house *h); /* or is left: it may be the last one that house_stop() waits for */
 
 /* Helpers for status objects: RFC 3339 or null for a zero time; string or null for NULL and "". New
  * references. */

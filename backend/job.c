@@ -115,14 +115,25 @@ static void forget_script(struct job *j)
     in->true_script = NULL;
 }
 
+/* Of one that is submitted already: without the record it is all the same ours, as long as we live. */
+static void keep_or_tell(struct job *j)
+{
+    struct err e = { 0 };
+
+    if (inner(j)->kept && job_keep(j, &e) < 0)
+        log_warning("%s", e.text);
+}
+
 void job_set_id(struct job *j, const char *id)
 {
     if (j->id)
         return;
     j->id = xstrdup(id);
     j->name = xasprintf("%s.%s", j->cluster->cfg->name, id);
-    j->submitted = wall_now();
+    if (!j->submitted.tv_sec)
+        j->submitted = wall_now();
     forget_script(j);
+    keep_or_tell(j);
 }
 
 /* ---- Beginning and ending it */
@@ -212,6 +223,7 @@ static void enter_ending(struct job *j, enum job_event ev)
     in->ending_since = mono_ms();
     in->cancelled = ev == JOB_EV_CANCEL;
     link_close(j);
+    keep_or_tell(j);       /* the next daemon is to end it too, not to take it up */
     if (ev == JOB_EV_SICK) /* its model need not wait for the scheduler to begin another */
         watch_last(j);
     job_scancel(j);
@@ -236,8 +248,10 @@ static void forget_old(void *arg, int what)
         job_destroy(oldest);
 }
 
-static void enter_ended(struct job *j)
+static void enter_ended(struct job *j, enum job_event ev)
 {
+    if (ev != JOB_EV_GIVE_UP) /* else it may live: the next daemon asks again */
+        job_unkeep(j);
     link_close(j);
     j->ended = wall_now();
     house_job_ended(house_of(j));
@@ -263,7 +277,7 @@ static void enter(struct job *j, enum job_event ev)
         enter_ending(j, ev);
         break;
     case JOB_ENDED:
-        enter_ended(j);
+        enter_ended(j, ev);
         break;
     case JOB_HEALTHY:
         inner(j)->healthy_once = true;
@@ -276,16 +290,17 @@ static void enter(struct job *j, enum job_event ev)
 
 /* ---- Making and asking */
 
-struct job *job_create(struct cluster *c, struct model *m)
+struct job *job_new(struct cluster *c, struct model *m, char *unique_name, char *workdir)
 {
     struct job *j = NEW(struct job);
     struct house *h = c->house;
-    char nonce[9];
 
     j->cluster = c;
     j->model = m;
     j->config = model_config(m);
     j->engine = engine_find(j->config->engine);
+    j->unique_name = unique_name;
+    j->workdir = workdir;
     j->word = xstrdup("");
     j->reason = xstrdup("");
     j->nodes = xstrdup("");
@@ -293,11 +308,6 @@ struct job *job_create(struct cluster *c, struct model *m)
     j->exit_status = -1;
     j->since = wall_now();
     list_init(&j->active);
-    random_hex(j->secret, sizeof j->secret - 1);
-    random_hex(nonce, sizeof nonce - 1);
-    j->unique_name =
-        xasprintf("%s%s-%s%llu", c->prefix, j->config->name, nonce, (unsigned long long)++h->next_job);
-    j->workdir = xasprintf("%s/%.8s/%s", c->cfg->workdir, h->identity, j->unique_name);
     j->out = growing_create(LOG_KEEP);
     j->err = growing_create(LOG_KEEP);
     j->priv = NEW(struct job_inner);
@@ -309,6 +319,19 @@ struct job *job_create(struct cluster *c, struct model *m)
     watch_create(j);
     link_create(j);
     list_append(&h->jobs, &j->link);
+    return j;
+}
+
+struct job *job_create(struct cluster *c, struct model *m)
+{
+    struct house *h = c->house;
+    char nonce[9];
+
+    random_hex(nonce, sizeof nonce - 1);
+    char *name =
+        xasprintf("%s%s-%s%llu", c->prefix, model_config(m)->name, nonce, (unsigned long long)++h->next_job);
+    struct job *j = job_new(c, m, name, xasprintf("%s/%.8s/%s", c->cfg->workdir, h->identity, name));
+    random_hex(j->secret, sizeof j->secret - 1);
     mailbox_post(h->mail, submit_cb, j, 0);
     return j;
 }
@@ -369,6 +392,11 @@ bool job_has_slot(const struct job *j)
 bool job_just_cancelled(const struct job *j)
 {
     return j->state == JOB_ENDING && mono_ms() - inner(j)->ending_since < JUST_MS;
+}
+
+bool job_is_unproven(const struct job *j)
+{
+    return inner(j)->unproven && job_live(j);
 }
 
 bool job_restless(const struct job *j)

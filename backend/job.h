@@ -15,6 +15,7 @@
 struct cluster;
 struct model;
 struct job_inner;
+struct job_record;
 
 enum job_state {
     JOB_SUBMITTING, /* sbatch is under way, or its reply was lost and the name is looked for */
@@ -63,6 +64,17 @@ struct job {
 };
 
 struct job *job_create(struct cluster *c, struct model *m); /* submits by itself, through the mailbox */
+
+/* The job of a former daemon, as its record tells: it is never submitted again, and is followed from where the
+ * next query shows it; one without an id is looked for by its name. One that was told to end is told so again.
+ * m is its model; give it the job with model_adopt(). */
+struct job *job_adopt(struct cluster *c, struct model *m, const struct job_record *r);
+
+/* The mount ends and the job shall live: its lease becomes its idle_timeout. One that is being ended is let
+ * end, one that was not submitted yet is not. house_job_ended() when job_is_left(). */
+void job_leave(struct job *j);
+bool job_is_left(const struct job *j);
+
 void job_destroy(struct job *j);
 
 /* In any state: scancel, and scancel again until it is seen to be over. */
@@ -99,8 +111,10 @@ void job_blame(struct job *j, int rc, const char *why);
 
 /* ---- for cluster.c */
 void job_seen(struct job *j, const struct job_info *info); /* a whole query listed it */
-void job_unseen(struct job *j);         /* a whole query did not; twice in a row means it is gone */
-bool job_restless(const struct job *j); /* it waits for news: queries come fast while somebody waits */
-bool job_just_cancelled(const struct job *j); /* it was told to end some seconds ago: people look whether it did */
+void job_unseen(struct job *j);            /* a whole query did not; twice in a row means it is gone */
+bool job_is_unproven(const struct job *j); /* of a former daemon, and no query has spoken of it yet */
+bool job_restless(const struct job *j);    /* it waits for news: queries come fast while somebody waits */
+bool job_just_cancelled(
+    const struct job *j); /* it was told to end some seconds ago: people look whether it did */
 
 #endif

@@ -53,6 +53,11 @@ struct job_inner {
     bool cancelled;                      /* its end is a person's or our doing */
     bool lost;                           /* taken from it: the same again may well run */
     bool healthy_once;                   /* likewise: it is no fault of the configuration when it ends */
+    bool kept;                           /* there is a record of it on disk */
+    bool adopted;                        /* of a former daemon */
+    bool unproven;                       /* likewise, and no query has spoken of it yet */
+    uint64_t adopted_ms;                 /* mono_ms() */
+    bool leaving, left;                  /* job_leave(): asked, and done */
     int64_t elapsed_s;                   /* of the last query, -1 = none */
     char *comment;                       /* likewise, "" = none */
     char *stale_comment, *stale_address; /* of the run before a requeue; NULL = there was none */
@@ -94,6 +99,15 @@ void job_tell(struct job *j); /* its model hears that something changed */
 void job_set_id(struct job *j, const char *id); /* once; a further id is left alone */
 void job_over(struct job *j);                   /* all that will be known of its end is known */
 
+/* job.c, for job_create() and job_adopt(): in the house's list, in no state yet; unique_name and workdir are
+ * taken over. */
+struct job *job_new(struct cluster *c, struct model *m, char *unique_name, char *workdir);
+
+/* job_adopt.c */
+int job_keep(struct job *j, struct err *e);   /* write its record as things stand */
+void job_unkeep(struct job *j);               /* its end is confirmed, or it never was */
+bool job_may_still_come(const struct job *j); /* a submission of a former daemon may be under way even now */
+
 /* job_submit.c */
 bool job_on_loopback(const struct job *j); /* its engine listens on 127.0.0.1 of its node alone */
 void job_submit(struct job *j);       /* while SUBMITTING */
@@ -117,6 +131,8 @@ void watch_create(struct job *j);
 void watch_start(struct job *j); /* it runs: follow its files, keep its lease */
 void watch_pace(struct job *j);  /* think again about how often */
 void watch_stop(struct job *j);
+void watch_lease(struct job *j); /* show now that a daemon wants it, whether it runs yet or not */
+void watch_leave(struct job *j); /* job_leave() of one that lives on */
 void watch_requeued(struct job *j);
 void watch_last(struct job *j); /* one last look, then job_over() */
 void watch_destroy(struct job *j);

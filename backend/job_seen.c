@@ -39,7 +39,7 @@ static void take_facts(struct job *j, const struct job_info *info)
                    j->queue_position != info->queue_position;
 
     job_set_id(j, info->id);
-    in->unsure = false;
+    in->unsure = in->unproven = false;
     j->missing = 0;
     j->sched = info->state;
     job_replace(&j->word, info->word);
@@ -103,8 +103,11 @@ static void seen_running(struct job *j, const struct job_info *info)
     int port;
 
     inner(j)->elapsed_s = info->elapsed_s;
-    if (j->state == JOB_SUBMITTING || j->state == JOB_PENDING)
+    if (j->state == JOB_SUBMITTING || j->state == JOB_PENDING) {
         job_handle(j, JOB_EV_RUNS, NULL);
+        if (inner(j)->adopted && info->elapsed_s >= 0)
+            j->started.tv_sec -= info->elapsed_s;
+    }
     /* Our own script publishes what its node has seen; a template may set a Comment before anybody listens there. */
     if (j->state == JOB_RUNNING && comment_parse(info->comment, host, &port, addr) == 0 &&
         (!*j->config->job.job_template || comment_is_verified(info->comment)) &&
@@ -124,12 +127,13 @@ static int end_rc(const struct job_info *info)
     return is_cancelled(info) ? -ECANCELED : -EIO;
 }
 
-static void seen_over(struct job *j, const struct job_info *info)
+static void seen_over(struct job *j, const struct job_info *info, bool was_unproven)
 {
     const char *why = info->reason;
 
-    /* Who cancels it through us is a person who wants it to end; behind our back, it is an administrator. */
-    if (info->state == SCHED_LOST || (is_cancelled(info) && j->state != JOB_ENDING))
+    /* Who cancels it through us is a person who wants it to end; behind our back, it is an administrator. One
+     * that ended while no daemon looked says nothing of the next. */
+    if (info->state == SCHED_LOST || (is_cancelled(info) && j->state != JOB_ENDING) || was_unproven)
         inner(j)->lost = true;
     if (info->state == SCHED_FAILED && strcmp(info->word, "TIMEOUT") == 0)
         job_set_error(j, -ETIMEDOUT, "job %s reached its time limit", j->name);
@@ -141,7 +145,7 @@ static void seen_over(struct job *j, const struct job_info *info)
 
 void job_seen(struct job *j, const struct job_info *info)
 {
-    bool had_id = j->id != NULL;
+    bool had_id = j->id != NULL, was_unproven = inner(j)->unproven;
     bool waits = info->state == SCHED_PENDING || info->state == SCHED_CONFIGURING;
 
     if ((waits && job_has_run(j)) || (info->state == SCHED_RUNNING && runs_anew(j, info)))
@@ -159,7 +163,7 @@ void job_seen(struct job *j, const struct job_info *info)
     case SCHED_ENDED:
     case SCHED_FAILED:
     case SCHED_LOST:
-        seen_over(j, info);
+        seen_over(j, info, was_unproven);
         break;
     case SCHED_ENDING: /* how it ends is not known yet; whether it still answers is */
         job_suspect(j, "the scheduler ends it");
@@ -176,7 +180,7 @@ void job_unseen(struct job *j)
 {
     /* Without an id it is looked for by its name, but only where the reply that should have brought it was
      * lost. */
-    if ((!j->id && !inner(j)->unsure) || ++j->missing < MISSING_MAX)
+    if ((!j->id && !inner(j)->unsure) || ++j->missing < MISSING_MAX || job_may_still_come(j))
         return;
     if (j->state == JOB_SUBMITTING) {
         job_submit_again(j);

@@ -133,6 +133,13 @@ void job_submit(struct job *j)
         job_handle(j, JOB_EV_REFUSED, e.text);
         return;
     }
+    /* The intent is on disk before the scheduler hears of it: whoever comes after a crash knows what to look for. */
+    if (!in->kept && (rc = job_keep(j, &e)) < 0) {
+        job_set_error(j, rc, "%s", e.text);
+        job_handle(j, JOB_EV_REFUSED, e.text);
+        return;
+    }
+    watch_lease(j);
     struct job_spec spec = { .name = j->unique_name, .script = in->true_script, .secret = j->secret };
     in->unsure = false;
     in->sent = true;
@@ -141,9 +148,16 @@ void job_submit(struct job *j)
     j->cluster->sched->ops->submit(j->cluster->sched, &spec, submitted_cb, j);
 }
 
-/* Whole queries do not list a submission whose reply was lost: it never arrived. */
+/* Whole queries do not list a submission whose reply was lost: it never arrived. That of a former daemon is not
+ * repeated: whoever waits for the model begins another job. */
 void job_submit_again(struct job *j)
 {
+    if (inner(j)->adopted) {
+        inner(j)->lost = true;
+        job_set_error(j, -ECONNRESET, "the submission of a former daemon left no trace");
+        job_handle(j, JOB_EV_OVER, j->error);
+        return;
+    }
     if (inner(j)->tries++ < RESUBMIT_MAX) {
         log_info("%s: no trace of it; it is submitted again", j->unique_name);
         job_submit(j);

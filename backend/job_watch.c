@@ -288,21 +288,67 @@ static void renewed_cb(void *arg, int rc)
     }
 }
 
+/* Another content than before. more: "" or further words for the script. */
+static void write_lease(struct job *j, const char *more, remote_write_f cb)
+{
+    char noise[9], *text, *path = path_of(j, "lease");
+
+    random_hex(noise, sizeof noise - 1);
+    text = xasprintf("%u %s%s\n", ++inner(j)->lease_count, noise, more);
+    remote_files_write(j->cluster->files, path, text, strlen(text), cb, j);
+    free(text);
+    free(path);
+}
+
+/* Where jobs know no lease of their own, one may all the same have that of a daemon that left it. */
 static void renew_cb(void *arg)
 {
     struct job *j = arg;
-    struct job_inner *in = inner(j);
     int64_t every = j->config->job.lease_s / 4;
-    char text[40], noise[9], *path;
 
-    if (!runs(j) || j->config->job.lease_s <= 0)
+    if (!runs(j) || inner(j)->leaving)
         return;
-    random_hex(noise, sizeof noise - 1);
-    snprintf(text, sizeof text, "%u %s\n", ++in->lease_count, noise);
-    path = path_of(j, "lease");
-    remote_files_write(j->cluster->files, path, text, strlen(text), renewed_cb, j);
-    free(path);
-    timer_start_ms(in->lease, (uint64_t)(every < 1 ? 1 : every > LEASE_MAX_S ? LEASE_MAX_S : every) * 1000);
+    write_lease(j, "", renewed_cb);
+    if (j->config->job.lease_s > 0)
+        timer_start_ms(inner(j)->lease, (uint64_t)(every < 1             ? 1
+                                                   : every > LEASE_MAX_S ? LEASE_MAX_S
+                                                                         : every) *
+                                            1000);
+}
+
+void watch_lease(struct job *j)
+{
+    if (has_files(j))
+        write_lease(j, "", NULL);
+}
+
+static void left(struct job *j)
+{
+    inner(j)->left = true;
+    house_job_ended(j->cluster->house);
+}
+
+static void left_cb(void *arg, int rc)
+{
+    struct job *j = arg;
+
+    if (rc < 0)
+        log_warning("job %s could not be told that it is left: its lease ends it",
+                    j->name ? j->name : j->unique_name);
+    left(j);
+}
+
+void watch_leave(struct job *j)
+{
+    char more[40];
+
+    inner(j)->leaving = true;
+    timer_stop(inner(j)->lease);
+    snprintf(more, sizeof more, " lease=%lld", (long long)j->config->job.idle_timeout_s);
+    if (has_files(j))
+        write_lease(j, more, left_cb);
+    else
+        left(j);
 }
 
 /* ---- The last look */

@@ -28,6 +28,7 @@ static const char *const names[] = {
 
 const struct model_transition model_transitions[] = {
     { MODEL_ASLEEP, MODEL_WANTED, MODEL_QUEUED },
+    { MODEL_ASLEEP, MODEL_JOB_ADOPTED, MODEL_QUEUED },
     { MODEL_QUEUED, MODEL_JOB_RUNS, MODEL_STARTING },
     { MODEL_QUEUED, MODEL_JOB_HEALTHY, MODEL_READY },
     { MODEL_QUEUED, MODEL_JOB_LOST, MODEL_ASLEEP },
@@ -108,7 +109,7 @@ static void enter_asleep(struct model *m)
 
 static void enter_queued(struct model *m, enum model_event ev)
 {
-    if (ev != MODEL_JOB_QUEUED) { /* else the same job waits again */
+    if (ev != MODEL_JOB_QUEUED && ev != MODEL_JOB_ADOPTED) { /* else the same job waits, again perhaps */
         m->job = job_create(house_cluster(m->house, m->cfg->cluster->name), m);
         m->wakes++;
     }
@@ -267,6 +268,16 @@ void model_job_news(struct model *m, struct job *j)
 unsigned model_wakes(const struct model *m)
 {
     return m->wakes;
+}
+
+void model_adopt(struct model *m, struct job *j)
+{
+    if (m->job) {
+        job_cancel(j, "its model has a job already");
+        return;
+    }
+    m->job = j;
+    model_handle(m, MODEL_JOB_ADOPTED, "its job is taken up again");
 }
 
 void model_wake(struct model *m)

@@ -32,6 +32,10 @@ int model_may_ask(const struct model *m, struct err *e);
  * -ECANCELED (we are ending), with the sentence; x is then unchanged. */
 int model_submit(struct model *m, struct exchange *x, struct err *e);
 
+/* A job of this model that a former daemon left is taken up: as if we had begun it, without anybody waiting.
+ * A further one is cancelled. */
+void model_adopt(struct model *m, struct job *j);
+
 /* As a question would; joins a wake under way; a failed model tries again. */
 void model_wake(struct model *m);
 

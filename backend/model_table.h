@@ -8,6 +8,7 @@
 
 enum model_event {
     MODEL_WANTED,        /* a question, or `wake` */
+    MODEL_JOB_ADOPTED,   /* a job of a former daemon is taken up */
     MODEL_JOB_QUEUED,    /* its job waits to run, again perhaps */
     MODEL_JOB_RUNS,      /* its job runs; the engine is not healthy yet */
     MODEL_JOB_HEALTHY,   /* questions can be sent */

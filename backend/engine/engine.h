@@ -69,7 +69,8 @@ struct script_params {
 /* Returns 0, or -EINVAL with a sentence (a value that cannot go into a script). out is appended to. The
  * script holds the secret: it travels on standard input or lies in a file of mode 0600. Run by bash, it ends
  * with the engine's exit status; TERM (also to the shell alone) ends the engine within 4 s. The daemon shows
- * that it lives by changing the content of the file `lease` in the workdir more often than lease_s. The
+ * that it lives by changing the content of the file `lease` in the workdir more often than lease_s; the words
+ * " lease=N" at its end give the job N seconds from then on instead (0: for ever), until it changes again. The
  * engine's output is in `stdout` and `stderr` there. */
 int engine_script(const struct script_params *p, struct buf *out, struct err *e);
 

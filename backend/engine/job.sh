@@ -338,17 +338,19 @@ sfs_clock() {
 	sfs_now=${sfs_now%.*}
 }
 
-# A sign of life is any change of the lease's content. The clocks of two machines are never compared.
+# A sign of life is any change of the lease's content. The clocks of two machines are never compared. A daemon that ends and
+# leaves the job says in it for how many seconds it may live on (lease=N, 0 = for ever), until the next one changes it again.
 sfs_lease_ended() {
 	local content=''
-	[[ $SFS_LEASE != 0 ]] || return 1
 	sfs_clock
 	{ IFS= read -r -d '' content < "$SFS_WORKDIR/lease"; } 2> /dev/null
 	if [[ $content != "$sfs_lease_content" ]]; then
 		sfs_lease_content=$content
 		sfs_lease_since=$sfs_now
+		sfs_lease=$SFS_LEASE
+		[[ ! $content =~ ' lease='([0-9]{1,9})$'\n' ]] || sfs_lease=$((10#${BASH_REMATCH[1]}))
 	fi
-	((sfs_now - sfs_lease_since > SFS_LEASE))
+	((sfs_lease > 0 && sfs_now - sfs_lease_since > sfs_lease))
 }
 
 # sfs_tell_queue ADDRESS: a job template may have a Comment of its own.
@@ -439,7 +441,7 @@ sfs_watch() {
 		if sfs_lease_ended; then
 			sfs_phase=2
 			sfs_state lease
-			sfs_log "no sign of life from slullamafs for $SFS_LEASE s: the job ends itself"
+			sfs_log "no sign of life from slullamafs for $sfs_lease s: the job ends itself"
 			sfs_end_engine 10
 			exit 2
 		fi
@@ -530,7 +532,7 @@ sfs_main() {
 	# The number tells the runs of a requeued job apart, also where each begins with the same process id.
 	sfs_state "job node=$SFS_NODE pid=$$ run=$RANDOM$RANDOM"
 	sfs_clock
-	sfs_lease_content='' sfs_lease_since=$sfs_now
+	sfs_lease_content='' sfs_lease_since=$sfs_now sfs_lease=$SFS_LEASE
 	sfs_lease_ended
 	if ! sfs_choose_address; then
 		sfs_error "$SFS_NODE has no address that the login node could reach; expose = true listens on all of them"

@@ -112,7 +112,7 @@ void child_signal(struct child *c, int signal)
  * reaped are found again, so rounds end. */
 #define ROUNDS 3
 
-void child_kill_session(struct child *c)
+void session_kill(pid_t session)
 {
     for (int round = 0, killed = 1; round < ROUNDS && killed > 0; round++) {
         DIR *dir = opendir("/proc");
@@ -121,7 +121,7 @@ void child_kill_session(struct child *c)
         while (dir && (d = readdir(dir)) != NULL) {
             struct proc_stat st;
             pid_t pid = (pid_t)atoi(d->d_name); /* 0: not a process */
-            if (pid > 0 && proc_stat_read(pid, &st) == 0 && st.session == c->pid) {
+            if (pid > 0 && proc_stat_read(pid, &st) == 0 && st.session == session) {
                 kill(pid, SIGKILL);
                 killed++;
             }
@@ -129,6 +129,11 @@ void child_kill_session(struct child *c)
         if (dir)
             closedir(dir);
     }
+}
+
+void child_kill_session(struct child *c)
+{
+    session_kill(c->pid);
 }
 
 void child_release(struct child *c)

@@ -40,6 +40,9 @@ void child_signal(struct child *c, int signal); /* to the leader alone; no effec
  * exited_cb or before it. Those that made a session of their own get away. */
 void child_kill_session(struct child *c);
 
+/* The same for a session that is not our child's, while its leader is known to live. */
+void session_kill(pid_t session);
+
 /* Watch it no longer: after its exit, or where it is to live on and we are about to end (a child that exits
  * after this is not reaped by us). NULL is allowed. */
 void child_release(struct child *c);

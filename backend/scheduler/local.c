@@ -6,10 +6,11 @@
  * lost while bash still reads. As under Slurm, cancelling sends TERM to the script's shell alone and KILL to
  * all of the session 5 s later, and a job is over when its shell is: what it leaves of its session is killed.
  *
- * Jobs outlive the scheduler and the daemon; those then end through their lease, as this kind remembers only
- * the jobs of its own run. */
+ * Jobs outlive the scheduler and the daemon. The next one finds those that run (local_find_linux.h) and knows
+ * nothing of those that have ended; how one ends that is not its child is told by the script alone. */
 #include "backend/scheduler/child.h"
 #include "backend/scheduler/kinds.h"
+#include "backend/scheduler/local_find_linux.h"
 #include "backend/scheduler/replies.h"
 #include "backend/base/alloc.h"
 #include "backend/base/list.h"
@@ -43,7 +44,8 @@ struct local_job {
     struct list link;
     char id[16];
     char *name;
-    struct child *child; /* NULL once it ended */
+    struct child *child; /* NULL once it ended, or where it is not ours */
+    int pidfd;           /* of one that is not ours; -1 else, and once it ended */
     struct timer *kill_timer;
     int log_fd; /* what the script itself says, an unlinked file; -1 once it ended */
     bool cancelled;
@@ -59,9 +61,29 @@ static void job_free(struct local_job *j)
     timer_destroy(j->kill_timer);
     if (j->log_fd >= 0)
         close(j->log_fd);
+    if (j->pidfd >= 0)
+        close(j->pidfd);
     free(j->name);
     free(j->reason);
     free(j);
+}
+
+static bool is_live(const struct local_job *j)
+{
+    return j->child || j->pidfd >= 0;
+}
+
+static void found_cb(void *arg, const struct found_job *f)
+{
+    struct local *l = arg;
+    struct local_job *j = NEW(struct local_job);
+
+    snprintf(j->id, sizeof(j->id), "%ld", (long)f->pid);
+    j->name = xstrdup(f->name);
+    j->pidfd = f->pidfd;
+    j->log_fd = j->exit_status = -1;
+    j->started_ms = mono_ms() - f->elapsed_ms;
+    list_append(&l->jobs, &j->link);
 }
 
 static int local_create(struct scheduler **out, const struct scheduler_params *p, struct err *e)
@@ -74,6 +96,7 @@ static int local_create(struct scheduler **out, const struct scheduler_params *p
     l->replies = replies_create(p->loop);
     l->home_dir = xstrdup(p->home_dir);
     list_init(&l->jobs);
+    local_find(p->prefix, found_cb, l);
     *out = &l->base;
     return 0;
 }
@@ -220,7 +243,7 @@ static int start_job(struct local *l, const struct job_spec *spec, struct local_
     struct local_job *j = NEW(struct local_job);
     int script = -1, rc;
 
-    j->exit_status = -1;
+    j->exit_status = j->pidfd = -1;
     j->name = xstrdup(spec->name);
     j->log_fd = rc = open_log(l->home_dir, e);
     if (rc >= 0)
@@ -257,7 +280,7 @@ static void local_submit(struct scheduler *s, const struct job_spec *spec, sched
 
 static struct job_info info_of(const struct local_job *j)
 {
-    bool over = j->child == NULL;
+    bool over = !is_live(j);
     const char *word = !over                 ? (j->cancelled ? "COMPLETING" : "RUNNING")
                        : j->cancelled        ? "CANCELLED"
                        : j->exit_status == 0 ? "COMPLETED"
@@ -275,6 +298,20 @@ static struct job_info info_of(const struct local_job *j)
                               .exit_status = j->exit_status };
 }
 
+/* One that is not our child is looked at; of its session the script's watcher takes care, since the number may
+ * be somebody else's as soon as it has ended. */
+static void look(struct local_job *j)
+{
+    if (j->pidfd < 0 || !pidfd_ended(j->pidfd))
+        return;
+    close(j->pidfd);
+    j->pidfd = -1;
+    j->ended_ms = mono_ms();
+    if (!j->cancelled)
+        j->reason = xstrdup("how it ended is not known: a former daemon had begun it");
+    timer_stop(j->kill_timer);
+}
+
 static void answer_query(void *arg)
 {
     struct local *l = arg;
@@ -283,7 +320,8 @@ static void answer_query(void *arg)
 
     list_for_each(j, &l->jobs, struct local_job, link)
     {
-        if (!j->child && mono_ms() - j->ended_ms > KEEP_MS) {
+        look(j);
+        if (!is_live(j) && mono_ms() - j->ended_ms > KEEP_MS) {
             job_free(j);
             continue;
         }
@@ -311,15 +349,26 @@ static void kill_cb(void *arg)
 
     if (j->child)
         child_kill_session(j->child);
+    else if (j->pidfd >= 0 && !pidfd_ended(j->pidfd))
+        session_kill((pid_t)atol(j->id));
+}
+
+static void job_signal(const struct local_job *j, int signal)
+{
+    if (j->child)
+        child_signal(j->child, signal);
+    else
+        pidfd_signal(j->pidfd, signal);
 }
 
 static void job_end(struct local *l, struct local_job *j)
 {
-    if (!j->child || j->cancelled)
+    look(j);
+    if (!is_live(j) || j->cancelled)
         return;
     j->cancelled = true;
-    child_signal(j->child, SIGTERM);
-    child_signal(j->child, SIGCONT); /* a stopped shell would not see it */
+    job_signal(j, SIGTERM);
+    job_signal(j, SIGCONT); /* a stopped shell would not see it */
     j->kill_timer = timer_create_on(l->loop, kill_cb, j);
     timer_start_ms(j->kill_timer, KILL_WAIT_MS);
 }
@@ -338,7 +387,8 @@ static void local_cancel(struct scheduler *s, const char *const *ids, size_t n, 
         known += j != NULL;
     }
     if (known == 0 && n > 0)
-        rc = err_set(&e, -ENOENT, "no job %s was started on this machine since the daemon began", ids[0]);
+        rc = err_set(&e, -ENOENT, "no job %s runs on this machine, or was started since the daemon began",
+                     ids[0]);
     reply_done(l->replies, cb, arg, rc, e.text);
 }
 

@@ -441,7 +441,7 @@ static void test_lease_renewed(void **state)
     char content[16];
 
     f->model.command = WORDS("python3", TINY, ADDRESS);
-    f->model.job.lease_s = 3;
+    f->model.job.lease_s = 6; /* a busy machine starts an engine in that time */
     start(f);
     await(f, "state", "job node");
     for (int i = 0; i < 20 || !holds(f, "state", "listening"); i++) {
@@ -454,6 +454,28 @@ static void test_lease_renewed(void **state)
     assert_true(alive(number_in(f, "engine.pid")));
     finish_within(f, PATIENCE);
     assert_true(holds(f, "state", "\nlease\n"));
+}
+
+/* A daemon that leaves the job says in the lease how long it may live on; the next one takes that back. */
+static void test_left(void **state)
+{
+    struct fixture *f = *state;
+
+    f->model.command = WORDS("python3", TINY, ADDRESS);
+    f->model.job.lease_s = 6;
+    start(f);
+    await(f, "state", "listening");
+    write_file(f, "lease", "1 abc lease=600\n");
+    nap(9000);
+    assert_false(holds(f, "state", "lease"));
+    write_file(f, "lease", "2 abc lease=0\n");
+    nap(3000);
+    uint64_t began = mono_ms();
+    write_file(f, "lease", "3 abc lease=1\n");
+    finish_within(f, PATIENCE);
+    assert_true(mono_ms() - began >= 1000);
+    assert_true(holds(f, "state", "\nlease\n"));
+    assert_false(alive(number_in(f, "engine.pid")));
 }
 
 static void test_requeued(void **state)
@@ -757,6 +779,7 @@ int main(void)
         TEST("the engine does not outlive a killed job shell", test_shell_killed),
         TEST("a job without a sign of life ends itself", test_lease_ends),
         TEST("a renewed lease keeps the job", test_lease_renewed),
+        TEST("a job that is left has another lease", test_left),
         TEST("a requeued job begins afresh in the same directory", test_requeued),
         TEST("setup lines, env and words reach the engine as they are", test_setup),
         TEST("a missing binary is named with the way out", test_missing_binary),

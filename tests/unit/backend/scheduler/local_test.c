@@ -193,6 +193,54 @@ static void jobs_outlive_the_scheduler(void **state)
     kill(pid, SIGKILL);
 }
 
+/* What the next daemon sees of them. */
+static void running_jobs_are_found_by_the_next_scheduler(void **state)
+{
+    char id[24];
+
+    (void)state;
+    make_local();
+    /* Its children bear its name too, also those that lead a session; another mount's job does not count. */
+    assert_int_equal(rig_submit(PREFIX "a", "#!/bin/bash\nsetsid sleep 20 &\necho up > up\nsleep 1000\n"),
+                     0);
+    strcpy(id, rig.id);
+    assert_int_equal(rig_submit("sfs-other000-b", "#!/bin/bash\necho up > up2\nexec sleep 1000\n"), 0);
+    pid_t other = (pid_t)atoi(rig.id);
+    wait_file("up");
+    wait_file("up2");
+    rig_destroy();
+    make_local();
+    struct seen *j = rig_job(id);
+    assert_int_equal(rig.n, 1);
+    assert_non_null(j);
+    assert_string_equal(j->word, "RUNNING");
+    assert_string_equal(j->name, PREFIX "a");
+    assert_true(j->elapsed_s >= 0 && j->elapsed_s < 100);
+    assert_int_equal(rig_cancel(id), 0);
+    wait_word(id, "CANCELLED");
+    kill(other, SIGKILL);
+}
+
+static void one_that_ends_behind_our_back_is_seen_to_be_over(void **state)
+{
+    char id[24];
+
+    (void)state;
+    make_local();
+    assert_int_equal(rig_submit(PREFIX "a", "#!/bin/bash\necho up > up\nexec sleep 1000\n"), 0);
+    strcpy(id, rig.id);
+    wait_file("up");
+    rig_destroy();
+    make_local();
+    kill((pid_t)atoi(id), SIGKILL);
+    struct seen *j = wait_word(id, "FAILED");
+    assert_non_null(strstr(j->reason, "not known"));
+    assert_int_equal(j->exit_status, -1);
+    rig_destroy();
+    make_local();
+    assert_null(rig_job(id));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
@@ -209,6 +257,8 @@ int main(void)
         T(a_shell_that_ignores_term_is_killed_after_a_while),
         T(an_unknown_id_is_enoent),
         T(jobs_outlive_the_scheduler),
+        T(running_jobs_are_found_by_the_next_scheduler),
+        T(one_that_ends_behind_our_back_is_seen_to_be_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
