@@ -72,8 +72,11 @@ struct job *job_adopt(struct cluster *c, struct model *m, const struct job_recor
     in->sent = in->adopted = in->unproven = true;
     in->adopted_ms = mono_ms();
     in->unsure = !r->id;
-    if (r->id)
+    if (r->id) {
         job_set_id(j, r->id);
+        if (c->sched->ops->adopt)
+            c->sched->ops->adopt(c->sched, r->id);
+    }
     in->kept = true;
     j->state = state_of(r);
     house_event(c->house, "job", j->config->name, j->name, c->cfg->name, NULL, job_state_name(j->state),

@@ -129,7 +129,7 @@ static const char *what_is_odd(const struct job_record *r, const char *file, con
         return "it is the record of another job, or of another mount";
     if (strlen(r->secret) != sizeof r->secret - 1 || !consists_of(r->secret, isxdigit, ""))
         return "its secret is none of ours";
-    if (r->id && !consists_of(r->id, isdigit, ""))
+    if (r->id && (!consists_of(r->id, isdigit, "") || strlen(r->id) > 10))
         return "its id is no number";
     if ((r->workdir[0] != '/' && strncmp(r->workdir, "~/", 2) != 0) || strchr(r->workdir, '\n'))
         return "its workdir is no path";

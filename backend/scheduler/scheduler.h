@@ -87,6 +87,8 @@ struct scheduler_ops {
     void (*destroy)(struct scheduler *s); /* jobs live on: ending them is the cluster's business */
     void (*submit)(struct scheduler *s, const struct job_spec *spec, sched_submit_f cb, void *arg);
     void (*query)(struct scheduler *s, sched_query_f cb, void *arg); /* one at a time: not again before cb */
+    void (*adopt)(struct scheduler *s,
+                  const char *id); /* a former daemon submitted it; NULL: nothing to note */
     void (*cancel)(struct scheduler *s, const char *const *ids, size_t n, sched_done_f cb, void *arg);
     bool remote_nodes; /* jobs run on other machines: an address needs its node and a forward */
     bool runs_script;  /* the job's script runs, and keeps its files in the working directory */

@@ -384,6 +384,11 @@ static void slurm_query(struct scheduler *sched, sched_query_f cb, void *arg)
     c->arg = arg;
 }
 
+static void slurm_adopt(struct scheduler *sched, const char *id)
+{
+    slurm_known_add(&((struct slurm *)sched)->known, id);
+}
+
 /* ---- Cancel */
 
 static int cancel_result(const struct slurm *s, const struct command_result *r, size_t n, struct err *e)
@@ -488,6 +493,7 @@ const struct scheduler_ops slurm_scheduler = {
     .destroy = slurm_destroy,
     .submit = slurm_submit,
     .query = slurm_query,
+    .adopt = slurm_adopt,
     .cancel = slurm_cancel,
     .remote_nodes = true,
     .runs_script = true,
