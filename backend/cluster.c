@@ -2,6 +2,7 @@
 /* One cluster: its way in, its scheduler, and when to ask it about all our jobs at once. */
 #include "backend/cluster.h"
 #include "backend/base/alloc.h"
+#include "backend/base/buf.h"
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
 #include "backend/house.h"
@@ -22,12 +23,15 @@
 #define TICK_HERE_MS       100
 #define TICK_FAILED_MAX_MS 60000
 
+#define SWEEP_DAYS 7 /* the logs of an ended job are of use for some days */
+
 struct cluster_inner {
     struct timer *tick;
     bool asking;    /* a query is in flight */
     uint64_t asked; /* mono_ms() of the last answer; 0 = never asked */
     char *stray;    /* id of the last one that was told of in the log */
     int failures;   /* queries in a row */
+    bool swept;     /* directories of old jobs were looked for */
 };
 
 static struct cluster_inner *inner(const struct cluster *c)
@@ -155,6 +159,36 @@ static void cancel_strays(struct cluster *c, const struct job_info *v, size_t n)
     }
 }
 
+static void swept_cb(void *arg, int rc, uint64_t n, const char *data, size_t len)
+{
+    const struct cluster *c = arg;
+
+    (void)data, (void)len;
+    if (rc == 0 && n > 0)
+        log_info(
+            "cluster %s: %d directories %s/%.8s/sfs-* of jobs that ended more than %d days ago are swept "
+            "(lease, state, stdout, stderr, key and sign in them, and they themselves where that was all)",
+            c->cfg->name, (int)n, c->cfg->workdir, c->house->identity, SWEEP_DAYS);
+}
+
+/* Once a mount, when it is known which jobs there are: theirs are spared, and so is what is young. */
+static void sweep(struct cluster *c, const struct job_info *v, size_t n)
+{
+    struct buf keep = { 0 };
+    char *dir;
+
+    if (inner(c)->swept || !c->sched->ops->runs_script || c->house->stopping)
+        return;
+    inner(c)->swept = true;
+    for (size_t i = 0; i < n; i++)
+        buf_addf(&keep, "%s ", v[i].name);
+    list_for_each(j, &c->house->jobs, struct job, link) buf_addf(&keep, "%s ", j->unique_name);
+    dir = xasprintf("%s/%.8s", c->cfg->workdir, c->house->identity);
+    remote_files_sweep(c->files, dir, SWEEP_DAYS, buf_str(&keep), swept_cb, c);
+    free(dir);
+    buf_free(&keep);
+}
+
 static void queried_cb(void *arg, int rc, const struct job_info *v, size_t n, const char *err)
 {
     struct cluster *c = arg;
@@ -182,6 +216,8 @@ static void queried_cb(void *arg, int rc, const struct job_info *v, size_t n, co
         }
         cancel_strays(c, v, n);
         recover_seen(c, v, n);
+        cluster_lease_look(c);
+        sweep(c, v, n);
     }
     house_changed(c->house);
     cluster_look(c);
@@ -273,6 +309,7 @@ int cluster_create(struct house *h, const struct cluster_config *cfg, struct clu
     c->since = wall_now();
     c->prefix = xasprintf(JOB_PREFIX, h->identity);
     c->priv = NEW(struct cluster_inner);
+    c->lease = cluster_lease_create(c);
     inner(c)->tick = timer_create_on(h->loop, tick_cb, c);
     int rc = transport_create(&c->transport, &tp, e);
     if (rc == 0) {
@@ -303,6 +340,7 @@ void cluster_destroy(struct cluster *c)
         c->sched->ops->destroy(c->sched);
     remote_files_destroy(c->files);
     transport_destroy(c->transport);
+    cluster_lease_destroy(c->lease);
     timer_destroy(inner(c)->tick);
     free(inner(c)->stray);
     free(c->priv);

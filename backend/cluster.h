@@ -12,6 +12,7 @@
 
 struct house;
 struct cluster_inner;
+struct cluster_lease;
 
 #define JOB_PREFIX "sfs-%.8s-" /* of the names of all our jobs, with the house's identity */
 
@@ -28,8 +29,9 @@ struct cluster {
     char *last_error;
     struct timespec since;
     unsigned queries;
-    unsigned connects; /* times that it came up */
-    char *prefix;      /* of the names of our jobs there */
+    unsigned connects;           /* times that it came up */
+    char *prefix;                /* of the names of our jobs there */
+    struct cluster_lease *lease; /* cluster_lease.c's own */
     struct cluster_inner *priv;
 };
 
@@ -39,5 +41,10 @@ json_t *cluster_status(const struct cluster *c); /* CONTRACT.md section 5; a new
 const char *cluster_state_name(enum cluster_state s);
 
 void cluster_look(struct cluster *c); /* something changed: think about when the next query is due */
+
+/* ---- cluster_lease.c */
+struct cluster_lease *cluster_lease_create(struct cluster *c);
+void cluster_lease_destroy(struct cluster_lease *l); /* after the scheduler; NULL is allowed */
+void cluster_lease_look(struct cluster *c);          /* think again about when leases are due by signal */
 
 #endif

@@ -113,6 +113,7 @@ void job_blame(struct job *j, int rc, const char *why);
 void job_seen(struct job *j, const struct job_info *info); /* a whole query listed it */
 void job_unseen(struct job *j);            /* a whole query did not; twice in a row means it is gone */
 bool job_is_unproven(const struct job *j); /* of a former daemon, and no query has spoken of it yet */
+bool job_by_signal(const struct job *j);   /* it runs and asks for its lease by signal */
 bool job_restless(const struct job *j);    /* it waits for news: queries come fast while somebody waits */
 bool job_just_cancelled(
     const struct job *j); /* it was told to end some seconds ago: people look whether it did */

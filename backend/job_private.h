@@ -58,6 +58,8 @@ struct job_inner {
     bool unproven;                       /* likewise, and no query has spoken of it yet */
     uint64_t adopted_ms;                 /* mono_ms() */
     bool leaving, left;                  /* job_leave(): asked, and done */
+    int to_leave;                        /* answers that it waits for */
+    uint64_t refused_ms;                 /* mono_ms(); 0 = the scheduler did not refuse it */
     int64_t elapsed_s;                   /* of the last query, -1 = none */
     char *comment;                       /* likewise, "" = none */
     char *stale_comment, *stale_address; /* of the run before a requeue; NULL = there was none */

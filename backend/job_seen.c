@@ -97,6 +97,16 @@ static bool is_stale(const struct job *j, const char *comment, const char *host,
            (in->stale_address && strcmp(in->stale_address, address) == 0);
 }
 
+/* A Comment that an earlier run left says nothing of this one, whose shell may not have set its trap yet. */
+bool job_by_signal(const struct job *j)
+{
+    const struct job_inner *in = inner(j);
+
+    return j->cluster->sched->ops->sign && j->id && job_has_run(j) && j->sched == SCHED_RUNNING &&
+           comment_has(in->comment, "lease=signal") &&
+           !(in->stale_comment && strcmp(in->stale_comment, in->comment) == 0);
+}
+
 static void seen_running(struct job *j, const struct job_info *info)
 {
     char host[256], addr[64];

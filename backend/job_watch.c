@@ -324,8 +324,30 @@ void watch_lease(struct job *j)
 
 static void left(struct job *j)
 {
+    if (--inner(j)->to_leave > 0)
+        return;
     inner(j)->left = true;
     house_job_ended(j->cluster->house);
+}
+
+static void sign_left_cb(void *arg, int rc, const char *err)
+{
+    struct job *j = arg;
+
+    inner(j)->calls--;
+    if (rc < 0)
+        log_warning("job %s could not be told that it is left: %s; its lease ends it", j->name, err);
+    left(j);
+}
+
+/* The ways by which its node may hear that it is left. */
+static void sign_left(struct job *j)
+{
+    const char *id = j->id;
+
+    inner(j)->to_leave++;
+    inner(j)->calls++;
+    j->cluster->sched->ops->sign(j->cluster->sched, &id, 1, "USR2", sign_left_cb, j);
 }
 
 static void left_cb(void *arg, int rc)
@@ -343,6 +365,9 @@ void watch_leave(struct job *j)
     char more[40];
 
     inner(j)->leaving = true;
+    inner(j)->to_leave = 1;
+    if (job_by_signal(j))
+        sign_left(j);
     timer_stop(inner(j)->lease);
     snprintf(more, sizeof more, " lease=%lld", (long long)j->config->job.idle_timeout_s);
     if (has_files(j))

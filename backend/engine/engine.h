@@ -86,7 +86,9 @@ int engine_script(const struct script_params *p, struct buf *out, struct err *e)
  *   progress [value=0.43] text=...       likewise: what the engine does until it is ready
  *   exposed to=node|cluster              who else can reach the engine without a key
  *
- * and sets its Comment to traefik,<service>,http://<node>:<port>,sfs,<addr> where scontrol is there. */
+ * and sets its Comment to traefik,<service>,http://<node>:<port>,sfs,<addr> where scontrol is there. A further
+ * field lease=signal says that it sees no lease file: USR1 to its shell then renews the lease, and USR2 makes it
+ * the model's idle_timeout. A job that is not published yet may say sfs,lease=signal alone. */
 
 struct job_notice {
     enum {
@@ -116,6 +118,8 @@ int comment_parse(const char *comment, char host[256], int *port, char addr[64])
 /* Did our script write it, or complete what a template had written? It does once it has seen that the socket there is of
  * the job's own processes. */
 bool comment_is_verified(const char *comment);
+
+bool comment_has(const char *comment, const char *field); /* between commas, after ours: "sfs" */
 
 /* ---- Is it healthy, and is it ours? */
 

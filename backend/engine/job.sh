@@ -24,7 +24,11 @@ sfs_watcher=''
 sfs_followers=() # of further log files
 sfs_phase=0   # of the watcher, also its exit status: 0 nobody listened yet, 1 published, 2 the lease ran out,
               # 3 somebody else had the port before the engine, 4 the port was lost after it was published
+sfs_signs=0   # signs of life that came as signals
 sfs_owners=() # processes of the engine that were found to hold its socket
+
+# Until there is a directory, a sign of life says nothing; without a trap it would end this shell.
+trap : USR1 USR2
 
 # ---- Telling the daemon.
 
@@ -95,7 +99,7 @@ sfs_enter_dir() {
 }
 
 sfs_leave_dir() {
-	rm -f -- "$SFS_KEY_FILE"
+	rm -f -- "$SFS_KEY_FILE" "$SFS_DIR/sign"
 	[[ -z ${SFS_REMOVE:-} ]] || rm -rf -- "$SFS_REMOVE"
 	[[ -z $SFS_SCRATCH ]] || rm -rf -- "$SFS_SCRATCH"
 }
@@ -340,23 +344,32 @@ sfs_clock() {
 
 # A sign of life is any change of the lease's content. The clocks of two machines are never compared. A daemon that ends and
 # leaves the job says in it for how many seconds it may live on (lease=N, 0 = for ever), until the next one changes it again.
+# The file `sign` counts as well: see sfs_sign.
 sfs_lease_ended() {
-	local content=''
+	local i content files=("$SFS_WORKDIR/lease" "$SFS_DIR/sign")
 	sfs_clock
-	{ IFS= read -r -d '' content < "$SFS_WORKDIR/lease"; } 2> /dev/null
-	if [[ $content != "$sfs_lease_content" ]]; then
-		sfs_lease_content=$content
+	for i in 0 1; do
+		content=''
+		{ IFS= read -r -d '' content < "${files[i]}"; } 2> /dev/null
+		[[ $content != "${sfs_lease_contents[i]}" ]] || continue
+		sfs_lease_contents[i]=$content
 		sfs_lease_since=$sfs_now
 		sfs_lease=$SFS_LEASE
 		[[ ! $content =~ ' lease='([0-9]{1,9})$'\n' ]] || sfs_lease=$((10#${BASH_REMATCH[1]}))
-	fi
+	done
 	((sfs_lease > 0 && sfs_now - sfs_lease_since > sfs_lease))
 }
 
-# sfs_tell_queue ADDRESS: a job template may have a Comment of its own.
+# sfs_tell_queue FIELDS: ours, which go behind the URL where the address is known. A job template may have a Comment of its own.
 sfs_tell_queue() {
-	local sfs_text="traefik,$SFS_SERVICE,http://$SFS_NODE:$SFS_PORT,sfs${1:+,$1}"
-	[[ -z ${SFS_TEMPLATE-} ]] || sfs_keep_comment "$1"
+	local sfs_text="traefik,$SFS_SERVICE,http://$SFS_NODE:$SFS_PORT,sfs${1:+,$1}" sfs_now_comment=''
+	if ((sfs_phase == 0)); then
+		sfs_text="sfs,$1"
+		[[ -z ${SFS_TEMPLATE-} ]] || sfs_read_comment
+		[[ -z $sfs_now_comment ]] || return 0
+	elif [[ -n ${SFS_TEMPLATE-} ]]; then
+		sfs_keep_comment "$1"
+	fi
 	[[ -z $sfs_text ]] || sfs_comment "$sfs_text"
 }
 
@@ -369,14 +382,30 @@ sfs_comment() {
 	done
 } < /dev/null > /dev/null 2>&1
 
+# Tell in the Comment what is known by now: the address, and whether the daemon has to renew the lease by signal.
+sfs_tell() {
+	local fields=$SFS_HOST
+	[[ $SFS_LOOPBACK != 1 && -n ${SLURM_JOB_ID:-} ]] && type -P scontrol > /dev/null || return 0
+	((sfs_phase > 0)) && [[ $fields != 0.0.0.0 ]] || fields=''
+	((!sfs_by_signal)) || fields+=${fields:+,}lease=signal
+	sfs_tell_queue "$fields" &
+}
+
 sfs_publish() {
 	local address=$SFS_HOST
 	[[ $address != 0.0.0.0 ]] || address=''
 	sfs_state "listening host=$SFS_NODE port=$SFS_PORT${address:+ addr=$address}"
 	sfs_phase=1
-	if [[ $SFS_LOOPBACK != 1 && -n ${SLURM_JOB_ID:-} ]] && type -P scontrol > /dev/null; then
-		sfs_tell_queue "$address" &
-	fi
+	# The daemon writes the lease before it submits: where there is none, this node does not see the daemon's files.
+	[[ $SFS_LEASE == 0 || -n ${sfs_lease_contents[0]} ]] || sfs_by_signal=1
+	sfs_tell
+}
+
+# Half of the lease has passed without a sign of life: the way by files is broken, or was never there.
+sfs_mind_signals() {
+	((SFS_LEASE > 0 && !sfs_by_signal && (sfs_now - sfs_lease_since) * 2 > SFS_LEASE)) || return 0
+	sfs_by_signal=1
+	sfs_tell
 }
 
 # One look at the port. A finding that ends the engine must hold at two looks in a row: a process of the engine may have
@@ -423,7 +452,7 @@ sfs_pause() {
 }
 
 sfs_watch() {
-	local stat sfs_odd=0 sfs_looks=0
+	local stat sfs_odd=0 sfs_looks=0 sfs_by_signal=0
 	set +m
 	trap 'exit "$sfs_phase"' TERM
 	sfs_phase=0
@@ -445,15 +474,34 @@ sfs_watch() {
 			sfs_end_engine 10
 			exit 2
 		fi
+		sfs_mind_signals
 		sfs_watch_port
 	done
 }
 
+# USR1 is a sign of life from a daemon whose files this node does not see; USR2 says that it leaves the job for as long as a
+# model may be idle. Slurm sends them to this shell alone; the watcher sees the file.
+sfs_sign() {
+	((++sfs_signs))
+	printf '%s\n' "$sfs_signs by signal$1" > "$SFS_DIR/sign"
+} 2> /dev/null
+
+# sfs_wait PID: wait for a child, whatever signs of life come meanwhile, and set sfs_waited to its exit status.
+sfs_wait() {
+	local signs
+	while :; do
+		signs=$sfs_signs
+		wait "$1"
+		sfs_waited=$?
+		((signs != sfs_signs)) || return 0
+	done
+} 2> /dev/null
+
 sfs_end_watcher() {
 	[[ -n $sfs_watcher ]] || return 0
 	kill -TERM -- "-$sfs_watcher"
-	wait "$sfs_watcher"
-	sfs_phase=$?
+	sfs_wait "$sfs_watcher"
+	sfs_phase=$sfs_waited
 	((sfs_phase <= 4)) || sfs_phase=0 # it was ended before it had set its trap
 	sfs_watcher=''
 } 2> /dev/null
@@ -478,8 +526,8 @@ sfs_signalled() {
 	sfs_end_watcher
 	sfs_end_engine 3
 	if [[ -n $sfs_engine ]]; then
-		{ wait "$sfs_engine"; } 2> /dev/null
-		status=$?
+		sfs_wait "$sfs_engine"
+		status=$sfs_waited
 	fi
 	sfs_end_followers 6
 	sfs_finish "$status" "$1"
@@ -512,8 +560,8 @@ sfs_run() {
 	sfs_watch < /dev/null > /dev/null &
 	sfs_watcher=$!
 	set +m
-	{ wait "$sfs_engine"; } 2> /dev/null
-	sfs_status=$?
+	sfs_wait "$sfs_engine"
+	sfs_status=$sfs_waited
 	sfs_end_watcher
 	sfs_end_engine 3
 	sfs_end_followers 30
@@ -529,10 +577,12 @@ sfs_main() {
 	trap 'sfs_signalled 143' TERM
 	trap 'sfs_signalled 130' INT
 	trap 'sfs_signalled 129' HUP
+	trap 'sfs_sign ""' USR1
+	trap 'sfs_sign " lease=$SFS_IDLE"' USR2
 	# The number tells the runs of a requeued job apart, also where each begins with the same process id.
 	sfs_state "job node=$SFS_NODE pid=$$ run=$RANDOM$RANDOM"
 	sfs_clock
-	sfs_lease_content='' sfs_lease_since=$sfs_now sfs_lease=$SFS_LEASE
+	sfs_lease_contents=('' '') sfs_lease_since=$sfs_now sfs_lease=$SFS_LEASE
 	sfs_lease_ended
 	if ! sfs_choose_address; then
 		sfs_error "$SFS_NODE has no address that the login node could reach; expose = true listens on all of them"

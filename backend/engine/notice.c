@@ -224,11 +224,26 @@ int comment_parse(const char *comment, char host[256], int *port, char addr[64])
         return -EINVAL;
     if (!strncmp(end, ours, sizeof ours - 1)) {
         end += sizeof ours - 1;
-        if (parse_host(end, strcspn(end, ","), found_addr, sizeof found_addr))
+        if (!memchr(end, '=', strcspn(end, ",")) &&
+            parse_host(end, strcspn(end, ","), found_addr, sizeof found_addr))
             return -EINVAL;
     }
     strcpy(host, found_host);
     strcpy(addr, found_addr);
     *port = found_port;
     return 0;
+}
+
+bool comment_has(const char *comment, const char *field)
+{
+    size_t len = strlen(field);
+    bool ours = false;
+
+    for (const char *s = comment; s; s = strchr(s, ',') ? strchr(s, ',') + 1 : NULL) {
+        size_t n = strcspn(s, ",");
+        if (ours && n == len && memcmp(s, field, n) == 0)
+            return true;
+        ours |= n == 3 && memcmp(s, "sfs", 3) == 0;
+    }
+    return false;
 }

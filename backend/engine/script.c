@@ -301,8 +301,10 @@ static void add_variables(struct buf *out, const struct script_params *p, const 
     add_variable(out, "SFS_SERVICE", service_of(p, t));
     add_variable(out, "SFS_WORKDIR", p->workdir);
     add_variable(out, "SFS_SECRET", p->masked ? MASK : p->secret);
-    buf_addf(out, "SFS_LOOPBACK=%d\nSFS_EXPOSE=%d\nSFS_LEASE=%" PRId64 "\nSFS_SLOTS=%d\n", p->loopback,
-             m->job.expose, m->job.lease_s > 0 ? m->job.lease_s : 0, m->slots);
+    buf_addf(out,
+             "SFS_LOOPBACK=%d\nSFS_EXPOSE=%d\nSFS_LEASE=%" PRId64 "\nSFS_IDLE=%" PRId64 "\nSFS_SLOTS=%d\n",
+             p->loopback, m->job.expose, m->job.lease_s > 0 ? m->job.lease_s : 0,
+             m->job.idle_timeout_s > 0 ? m->job.idle_timeout_s : 0, m->slots);
     add_variable(out, "SFS_MODEL", m->model);
     add_variable(out, "SFS_BINARY", binary_of(p));
     add_array(out, "SFS_ARGS", &m->engine_args);

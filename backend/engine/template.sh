@@ -198,12 +198,13 @@ sfs_hear() {
 	sfs_wonder
 }
 
-# sfs_keep_comment ADDRESS: set sfs_text to what the Comment is to be, or '' where a Comment of the template's own stays.
+# sfs_keep_comment FIELDS: set sfs_text to what the Comment is to be, or '' where a Comment of the template's own stays.
 # One that tells the same port gets our fields behind its URL, which readers of its three fields pass over.
 sfs_keep_comment() {
 	local url='^(traefik,[^,]*,http://[^,]+:([0-9]+)/?)(,.*)?$'
 	sfs_read_comment
-	[[ -n $sfs_now_comment ]] || return 0
+	# One without a URL is ours, from before the address was known.
+	[[ -n $sfs_now_comment && $sfs_now_comment != sfs,* ]] || return 0
 	if [[ ! $sfs_now_comment =~ $url ]]; then
 		sfs_text=''
 	elif [[ ${BASH_REMATCH[3]-} != ,sfs* && ${BASH_REMATCH[2]} == "$SFS_PORT" ]]; then

@@ -90,6 +90,10 @@ struct scheduler_ops {
     void (*adopt)(struct scheduler *s,
                   const char *id); /* a former daemon submitted it; NULL: nothing to note */
     void (*cancel)(struct scheduler *s, const char *const *ids, size_t n, sched_done_f cb, void *arg);
+    /* Send USR1 or USR2 to the shells of running jobs, and to nothing else of them, in one command. NULL where the
+     * jobs see our files anyway. */
+    void (*sign)(struct scheduler *s, const char *const *ids, size_t n, const char *signal, sched_done_f cb,
+                 void *arg);
     bool remote_nodes; /* jobs run on other machines: an address needs its node and a forward */
     bool runs_script;  /* the job's script runs, and keeps its files in the working directory */
 };

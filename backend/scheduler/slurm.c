@@ -19,6 +19,7 @@
 #include "backend/base/timer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -418,10 +419,10 @@ static void cancelled_cb(void *arg, const struct command_result *r)
     copy.done(copy.arg, rc, e.text);
 }
 
-static void slurm_cancel(struct scheduler *sched, const char *const *ids, size_t n, sched_done_f cb,
-                         void *arg)
+/* options: of scancel, beginning with a blank, or "". */
+static void run_scancel(struct slurm *s, const char *options, const char *const *ids, size_t n,
+                        sched_done_f cb, void *arg)
 {
-    struct slurm *s = (struct slurm *)sched;
     struct buf line = { 0 };
     struct err e;
 
@@ -429,7 +430,7 @@ static void slurm_cancel(struct scheduler *sched, const char *const *ids, size_t
                   "SCANCEL_ACCOUNT SCANCEL_BATCH SCANCEL_CTLD SCANCEL_FULL SCANCEL_HURRY SCANCEL_INTERACTIVE "
                   "SCANCEL_NAME SCANCEL_PARTITION SCANCEL_QOS SCANCEL_STATE SCANCEL_USER SCANCEL_VERBOSE "
                   "SCANCEL_WCKEY");
-    buf_adds(&line, "exec $T scancel");
+    buf_addf(&line, "exec $T scancel%s", options);
     for (size_t i = 0; i < n; i++) {
         if (*ids[i] == '\0' || strspn(ids[i], "0123456789") != strlen(ids[i])) {
             err_set(&e, -EINVAL, "\"%s\" is not a job id", ids[i]);
@@ -444,6 +445,21 @@ static void slurm_cancel(struct scheduler *sched, const char *const *ids, size_t
     c->done = cb;
     c->arg = arg;
     c->n_ids = n;
+}
+
+static void slurm_cancel(struct scheduler *sched, const char *const *ids, size_t n, sched_done_f cb,
+                         void *arg)
+{
+    run_scancel((struct slurm *)sched, "", ids, n, cb, arg);
+}
+
+static void slurm_sign(struct scheduler *sched, const char *const *ids, size_t n, const char *signal,
+                       sched_done_f cb, void *arg)
+{
+    char options[40];
+
+    snprintf(options, sizeof(options), " --batch --signal=%s", signal);
+    run_scancel((struct slurm *)sched, options, ids, n, cb, arg);
 }
 
 /* ---- */
@@ -495,6 +511,7 @@ const struct scheduler_ops slurm_scheduler = {
     .query = slurm_query,
     .adopt = slurm_adopt,
     .cancel = slurm_cancel,
+    .sign = slurm_sign,
     .remote_nodes = true,
     .runs_script = true,
 };

@@ -66,6 +66,19 @@ static const char script[] =
     "  else [ ! -f \"$sl_t\" ] || command rm -f -- \"$sl_t\" </dev/null; fi\n"
     "  sl_say $sl_r 0; sl_end\n"
     "}\n"
+    "sl_sweep() {\n"
+    "  sl_n=0\n"
+    "  for sl_d in \"$1\"/sfs-*; do\n"
+    "    [ -d \"$sl_d\" ] && [ ! -L \"$sl_d\" ] && [ -O \"$sl_d\" ] || continue\n"
+    "    case \" $3 \" in *\" ${sl_d##*/} \"*) continue ;; esac\n"
+    "    [ -z \"$(cd -- \"$sl_d\" && command find . lease state stdout stderr -prune -mtime \"-$2\" "
+    "</dev/null)\" ] "
+    "|| continue\n"
+    "    (cd -- \"$sl_d\" && command rm -f -- lease state stdout stderr key sign </dev/null)\n"
+    "    command rmdir -- \"$sl_d\" </dev/null && sl_n=$((sl_n + 1))\n"
+    "  done\n"
+    "  sl_say 0 $sl_n; sl_end\n"
+    "}\n"
     "exec 2>/dev/null\n";
 
 struct request {
@@ -422,6 +435,19 @@ void remote_files_write(struct remote_files *f, const char *path, const void *da
         buf_adds(&r->line, "'\n");
     }
     submit(f, r, path_is_good(path) && len <= WRITE_LIMIT);
+}
+
+void remote_files_sweep(struct remote_files *f, const char *dir, int days, const char *keep, remote_read_f cb,
+                        void *arg)
+{
+    struct request *r = NEW(struct request);
+
+    r->read_cb = cb;
+    r->arg = arg;
+    buf_adds(&r->line, "sl_sweep ");
+    add_path(&r->line, dir);
+    buf_addf(&r->line, " %d '%s'\n", days, keep);
+    submit(f, r, path_is_good(dir) && !strpbrk(keep, "'\n"));
 }
 
 static void forget_in(struct list *requests, const void *arg)

@@ -37,6 +37,12 @@ typedef void (*remote_write_f)(void *arg, int rc);
 void remote_files_write(struct remote_files *f, const char *path, const void *data, size_t len,
                         remote_write_f cb, void *arg);
 
+/* Sweep what ended jobs have left: in dir, directories of ours named sfs-* that are not among the words of keep
+ * and in which nothing was written for so many days lose their files lease, state, stdout, stderr, key and sign, and
+ * go themselves where nothing else is in them. cb gets their number as the size. */
+void remote_files_sweep(struct remote_files *f, const char *dir, int days, const char *keep, remote_read_f cb,
+                        void *arg);
+
 /* Forget what was asked with this arg: its callbacks are not called any more. */
 void remote_files_forget(struct remote_files *f, const void *arg);
 

@@ -132,6 +132,27 @@ static void test_comments(void **state)
     assert_string_equal(addr, "");
 }
 
+static void test_comment_fields(void **state)
+{
+    char host[256], addr[64];
+    int port;
+
+    (void)state;
+    assert_int_equal(
+        comment_parse("traefik,qwen,http://n1:20001,sfs,10.0.0.1,lease=signal", host, &port, addr), 0);
+    assert_string_equal(addr, "10.0.0.1");
+    assert_int_equal(comment_parse("traefik,qwen,http://n1:20001,sfs,lease=signal", host, &port, addr), 0);
+    assert_string_equal(addr, "");
+    assert_int_equal(comment_parse("sfs,lease=signal", host, &port, addr), -EINVAL);
+    assert_true(comment_has("traefik,qwen,http://n1:20001,sfs,10.0.0.1,lease=signal", "lease=signal"));
+    assert_true(comment_has("sfs,lease=signal", "lease=signal"));
+    assert_true(comment_has("sfs,lease=signal,later", "lease=signal"));
+    assert_false(comment_has("lease=signal", "lease=signal"));
+    assert_false(comment_has("lease=signal,sfs", "lease=signal"));
+    assert_false(comment_has("sfs,lease=signals", "lease=signal"));
+    assert_false(comment_has("", "lease=signal"));
+}
+
 static void test_foreign_comments(void **state)
 {
     static const char *const comments[] = {
@@ -183,6 +204,7 @@ int main(void)
         TEST("a long error of odd bytes is cut and made readable", test_long_error),
         TEST("lines that are none of ours are refused and change nothing", test_others),
         TEST("an address is found in a Comment", test_comments),
+        TEST("further fields of a Comment are found behind ours", test_comment_fields),
         TEST("a Comment that is none of ours is refused and changes nothing", test_foreign_comments),
         TEST("a Comment that our script has verified is told from others", test_verified),
     };

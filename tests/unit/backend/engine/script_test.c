@@ -100,7 +100,7 @@ static void test_quotes(void **state)
     assert_non_null(strstr(f->script.data, "\nSFS_MODEL='it'\\''s $HOME'\n"));
     assert_non_null(strstr(f->script.data, "\nSFS_ARGS=('a b' '' ''\\''')\n"));
     assert_non_null(strstr(f->script.data, "\nSFS_COMMAND=()\n"));
-    assert_non_null(strstr(f->script.data, "\nSFS_LOOPBACK=0\nSFS_EXPOSE=1\nSFS_LEASE=600\nSFS_SLOTS=4\n"));
+    assert_non_null(strstr(f->script.data, "\nSFS_LOOPBACK=0\nSFS_EXPOSE=1\nSFS_LEASE=600\nSFS_IDLE=0\nSFS_SLOTS=4\n"));
 }
 
 static void test_binary(void **state)

@@ -388,6 +388,23 @@ static void cancels_tell_what_scancel_said(void **state)
     assert_int_equal(rig_cancel("4711"), -EIO);
 }
 
+static void signs_go_to_the_shells_of_all_in_one_command(void **state)
+{
+    static const char *const ids[] = { "4711", "4712" }, *const bad[] = { "4711; rm" };
+
+    (void)state;
+    result(0, "@\n", "@\n");
+    rig.answered = false;
+    rig.s->ops->sign(rig.s, ids, 2, "USR1", done_cb, &rig);
+    wait_answer();
+    assert_int_equal(rig.rc, 0);
+    assert_non_null(strstr(standin.line, "exec $T scancel --batch --signal=USR1 4711 4712'"));
+    rig.answered = false;
+    rig.s->ops->sign(rig.s, bad, 1, "USR1", done_cb, &rig);
+    wait_answer();
+    assert_int_equal(rig.rc, -EINVAL);
+}
+
 static void never_cb(void *arg, int rc, const struct job_info *v, size_t n, const char *err)
 {
     (void)arg, (void)rc, (void)v, (void)n, (void)err;
@@ -513,6 +530,7 @@ int main(void)
         T(a_job_that_has_ended_may_be_forgotten),
         T(positions_are_counted_rarely_and_remembered),
         T(cancels_tell_what_scancel_said),
+        T(signs_go_to_the_shells_of_all_in_one_command),
         T(destroying_drops_what_is_under_way),
         T(the_command_lines_mean_the_same_to_every_login_shell),
         T(noisy_start_up_files_change_nothing),

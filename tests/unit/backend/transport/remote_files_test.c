@@ -508,6 +508,40 @@ static void a_lost_link_is_told_and_the_channel_comes_back_with_it(void **state)
     assert_string_equal(buf_str(&b->data), "abc");
 }
 
+/* Only what is ours, old, and no live job's; and of that only the files that jobs make. */
+static void the_sweep_takes_what_ended_jobs_have_left_and_no_more(void **state)
+{
+    struct bench *b = *state;
+
+    shell("cd %s && mkdir jobs && cd jobs && for d in old young live kept; do mkdir sfs-x-$d; "
+          "touch sfs-x-$d/lease sfs-x-$d/state sfs-x-$d/stdout sfs-x-$d/stderr sfs-x-$d/key; done; "
+          "touch 'sfs-x-kept/a file of the engine'; mkdir other sfs-x-empty; ln -s ../f sfs-x-link; touch "
+          "sfs-x-file; "
+          "mkdir ../f; touch ../f/lease; find . ../f -exec touch -h -d '10 days ago' {} +; touch "
+          "sfs-x-young/lease",
+          b->dir);
+    char *path = xasprintf("%s/jobs", b->dir), *none = xasprintf("%s/none", b->dir);
+    remote_files_sweep(b->f, path, 7, "sfs-x-liv sfs-x-live sfs-y", read_cb, b);
+    next_answer(b);
+    assert_int_equal(b->rc, 0);
+    assert_int_equal(b->size, 2);
+    shell("cd %s/jobs && test \"$(echo *)\" = 'other sfs-x-file sfs-x-kept sfs-x-link sfs-x-live "
+          "sfs-x-young' && "
+          "test \"$(ls sfs-x-kept)\" = 'a file of the engine' && test -e ../f/lease && test -e "
+          "sfs-x-live/key && "
+          "test -e sfs-x-young/state",
+          b->dir);
+    remote_files_sweep(b->f, none, 7, "", read_cb, b);
+    next_answer(b);
+    assert_int_equal(b->rc, 0);
+    assert_int_equal(b->size, 0);
+    remote_files_sweep(b->f, path, 7, "a'; rm -rf b '", read_cb, b);
+    next_answer(b);
+    assert_int_equal(b->rc, -EIO);
+    free(path);
+    free(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +557,7 @@ int main(void)
         T(a_killed_shell_is_replaced_and_what_was_asked_is_told),
         T(a_shell_that_hangs_is_given_up_after_20_s),
         T(forgotten_requests_are_not_answered),
+        T(the_sweep_takes_what_ended_jobs_have_left_and_no_more),
         T(destroy_answers_what_is_owed),
         T(it_may_be_destroyed_by_a_callback),
         T(the_secret_is_in_no_argument_vector),
