@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CANCEL_MS    3000             /* first repetition of a scancel; doubled up to .. */
-#define CANCEL_TWICE 4                /* .. so often */
-#define GIVE_UP_MS   (30 * 60 * 1000) /* a controller that is away for longer: the job ends by its lease */
-#define MAX_JOBS_MS  2000             /* look again whether one more may be submitted */
-#define RESUBMIT_MAX 2                /* submissions that left no trace are repeated so often */
+#define CANCEL_MS      3000             /* first repetition of a scancel; doubled up to .. */
+#define CANCEL_TWICE   4                /* .. so often */
+#define GIVE_UP_MS     (30 * 60 * 1000) /* a controller that is away for longer: the job ends by its lease */
+#define MAX_JOBS_MS    2000             /* look again whether one more may be submitted */
+#define REFUSED_MS     2000             /* after the second refusal in a row; doubled up to .. */
+#define REFUSED_TWICE  5                /* .. so often, .. */
+#define REFUSED_MAX_MS 60000            /* .. and to this */
+#define RESUBMIT_MAX   2                /* submissions that left no trace are repeated so often */
 
 /* ---- Submitting */
 
@@ -57,6 +60,8 @@ static void submitted_cb(void *arg, int rc, const char *id, const char *err)
         else
             job_handle(j, JOB_EV_QUEUED, NULL);
     } else if (is_final(j, rc)) {
+        if (refusal(rc) == -ECONNREFUSED)
+            inner(j)->refused_ms = mono_ms();
         if (j->state != JOB_ENDING)
             job_set_error(j, refusal(rc), "%s", err);
         job_handle(j, j->state == JOB_ENDING ? JOB_EV_OVER : JOB_EV_REFUSED, err);
@@ -116,8 +121,31 @@ static int make_script(struct job *j, struct err *e)
     return 0;
 }
 
+/* How long the scheduler is spared, in milliseconds: it has refused the last jobs of this model. Once refused, the
+ * next question is tried at once, since a person may have mended the cause; a program that asks in a loop is
+ * slowed down. */
+static uint64_t to_spare(const struct job *me)
+{
+    uint64_t last = 0, wait, now = mono_ms();
+    int refusals = 0;
+
+    list_for_each(j, &me->cluster->house->jobs, struct job, link)
+    {
+        if (j == me || j->config != me->config || (!inner(j)->refused_ms && !j->id))
+            continue;
+        refusals = inner(j)->refused_ms ? refusals + 1 : 0;
+        last = inner(j)->refused_ms;
+    }
+    if (refusals < 2)
+        return 0;
+    wait = (uint64_t)REFUSED_MS << (refusals - 2 < REFUSED_TWICE ? refusals - 2 : REFUSED_TWICE);
+    wait = wait < REFUSED_MAX_MS ? wait : REFUSED_MAX_MS;
+    return last + wait > now ? last + wait - now : 0;
+}
+
 void job_submit(struct job *j)
 {
+    uint64_t spare = to_spare(j);
     struct job_inner *in = inner(j);
     struct err e = { 0 };
     int rc = 0;
@@ -125,6 +153,12 @@ void job_submit(struct job *j)
     if (jobs_beside(j) >= j->cluster->cfg->max_jobs) {
         job_replace(&j->reason, "max_jobs of its cluster are there already");
         timer_start_ms(in->retry, MAX_JOBS_MS);
+        return;
+    }
+    if (spare > 0) {
+        job_replace(&j->reason,
+                    "the scheduler has refused the last jobs of this model: it is spared for a while");
+        timer_start_ms(in->retry, spare);
         return;
     }
     job_replace(&j->reason, "");
@@ -140,6 +174,8 @@ void job_submit(struct job *j)
         return;
     }
     watch_lease(j);
+    house_event(j->cluster->house, "job", j->config->name, NULL, j->cluster->cfg->name, NULL, "submitting",
+                in->tries ? "submitted once more: it left no trace" : "somebody asks for its model");
     struct job_spec spec = { .name = j->unique_name, .script = in->true_script, .secret = j->secret };
     in->unsure = false;
     in->sent = true;

@@ -32,8 +32,8 @@ static void each_state_and_event_has_a_row_or_a_reason_to_be_ignored(void **stat
         { MODEL_ASLEEP, MODEL_JOB_QUEUED, MODEL_DEADLINE }, /* it has no job and no clock */
         { MODEL_FAILED, MODEL_JOB_QUEUED, MODEL_DEADLINE }, /* likewise */
         { MODEL_DRAINING, MODEL_JOB_QUEUED,
-          MODEL_JOB_CANCELLED },                        /* the job that is let go: only its end counts */
-        { MODEL_DRAINING, MODEL_IDLE, MODEL_DEADLINE }, /* its end is under way already */
+          MODEL_JOB_CANCELLED },                           /* the job that is let go: only its end counts */
+        { MODEL_DRAINING, MODEL_IDLE, MODEL_DEADLINE },    /* its end is under way already */
         { MODEL_QUEUED, MODEL_WANTED, MODEL_JOB_ADOPTED }, /* one wake for all; jobs are taken up at first */
         { MODEL_STARTING, MODEL_WANTED, MODEL_JOB_ADOPTED },
         { MODEL_READY, MODEL_WANTED, MODEL_JOB_ADOPTED },
@@ -399,6 +399,24 @@ static void a_wake_goes_on_when_its_question_was_cancelled(void **state)
 
 /* ---- Failing */
 
+/* A program that asks in a loop does not become a loop of sbatch; a person's next try comes at once. */
+static void a_scheduler_that_refuses_again_is_spared(void **state)
+{
+    (void)state;
+    rig_open("\"refuse=no@1\", \"refuse=no@2\"", "");
+    uint64_t begin = mono_ms();
+    expect_end(ask("a"), EXCHANGE_FAILED, -ECONNREFUSED, "no");
+    expect_end(ask("b"), EXCHANGE_FAILED, -ECONNREFUSED, "no");
+    struct prompt *p = ask("c");
+    WAIT(nth_job(3) && strstr(nth_job(3)->reason, "spared"));
+    assert_false(inner(nth_job(3))->sent);
+    expect_answer(p, "c");
+    assert_true(mono_ms() - begin >= 1900);
+    job_cancel(nth_job(3), "test");
+    WAIT(job_is(3, JOB_ENDED));
+    expect_answer(ask("d"), "d"); /* and that is over with the first success */
+}
+
 static void a_refused_job_fails_those_who_wait_with_the_schedulers_words(void **state)
 {
     (void)state;
@@ -583,6 +601,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(one_user_cancels_only_his_own),
     SENTENCE(a_question_that_is_cancelled_frees_its_slot_for_the_next),
     SENTENCE(a_wake_goes_on_when_its_question_was_cancelled),
+    SENTENCE(a_scheduler_that_refuses_again_is_spared),
     SENTENCE(a_refused_job_fails_those_who_wait_with_the_schedulers_words),
     SENTENCE(a_wake_leaves_failure_too),
     SENTENCE(a_job_that_does_not_start_in_time_is_cancelled_and_its_reason_told),
