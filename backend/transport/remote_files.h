@@ -38,8 +38,9 @@ void remote_files_write(struct remote_files *f, const char *path, const void *da
                         remote_write_f cb, void *arg);
 
 /* Sweep what ended jobs have left: in dir, directories of ours named sfs-* that are not among the words of keep
- * and in which nothing was written for so many days lose their files lease, state, stdout, stderr, key and sign, and
- * go themselves where nothing else is in them. cb gets their number as the size. */
+ * and in which no file was made or replaced for so many days (a live job's lease is, each minute) lose their files
+ * lease, state, stdout, stderr, key and sign, and go themselves where nothing else is in them; at most 50 in one
+ * call, since the channel waits. cb gets their number as the size. */
 void remote_files_sweep(struct remote_files *f, const char *dir, int days, const char *keep, remote_read_f cb,
                         void *arg);
 

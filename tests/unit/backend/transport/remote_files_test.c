@@ -517,8 +517,8 @@ static void the_sweep_takes_what_ended_jobs_have_left_and_no_more(void **state)
           "touch sfs-x-$d/lease sfs-x-$d/state sfs-x-$d/stdout sfs-x-$d/stderr sfs-x-$d/key; done; "
           "touch 'sfs-x-kept/a file of the engine'; mkdir other sfs-x-empty; ln -s ../f sfs-x-link; touch "
           "sfs-x-file; "
-          "mkdir ../f; touch ../f/lease; find . ../f -exec touch -h -d '10 days ago' {} +; touch "
-          "sfs-x-young/lease",
+          "mkdir ../f; touch ../f/lease; find . ../f -exec touch -h -d '10 days ago' {} +; mv "
+          "sfs-x-young/key sfs-x-young/lease",
           b->dir);
     char *path = xasprintf("%s/jobs", b->dir), *none = xasprintf("%s/none", b->dir);
     remote_files_sweep(b->f, path, 7, "sfs-x-liv sfs-x-live sfs-y", read_cb, b);
