@@ -3,6 +3,7 @@
 #include "backend/config.h"
 #include "backend/parrot/parrot.h"
 #include "backend/transport/askpass.h"
+#include "fs/connect.h"
 #include "fs/key.h"
 #include "fs/mount.h"
 #include "fs/serve.h"
@@ -30,6 +31,7 @@ static const struct {
     { "models", models_main, "the models with their descriptions" },
     { "key", key_main, "API keys of the gateway: generate, list, revoke" },
     { "serve", serve_main, "the gateway alone, for a team: slullama's server" },
+    { "connect", connect_main, "a slullama server at a port of this machine" },
     { "status", status_main, "what a slullama server does" },
     { "parrot", parrot_main, "the built-in engine: repeats what it is asked" },
     { "help", help_main, "this list; `help config` lists the keys of the configuration" },

@@ -17,14 +17,14 @@ _slullamafs() {
 	mount.*) verb=mount ;;
 	*)
 		if [ "$COMP_CWORD" = 1 ]; then
-			mapfile -t COMPREPLY < <(compgen -W 'mount run watch models serve status parrot help --help --version' -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W 'mount run watch models serve connect status parrot help --help --version' -- "$cur")
 			return
 		fi
 		;;
 	esac
 	compopt -o filenames 2> /dev/null
 	case $verb:$prev in
-	mount:-c | mount:--config | run:-c | run:--config | models:-c | models:--config | run:-c | run:--config | models:-c | models:--config | parrot:--api-key-file | parrot:--gate | serve:-c | serve:--config | serve:--token-file | status:-c | status:--config | status:--token-file)
+	mount:-c | mount:--config | run:-c | run:--config | models:-c | models:--config | run:-c | run:--config | models:-c | models:--config | parrot:--api-key-file | parrot:--gate | serve:-c | serve:--config | serve:--token-file | connect:-c | connect:--config | connect:--token-file | status:-c | status:--config | status:--token-file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -33,7 +33,7 @@ _slullamafs() {
 		words='exit-at-start never-healthy refuse-after die-before-first-byte die-mid-stream silent garbage half-event
 			infinite-line http-500 http-429 error-in-stream always-200 hang-mid-stream'
 		;;
-	parrot:--port | parrot:--host | parrot:--rate | parrot:--startup | parrot:--delay | serve:--port | status:--port) return ;;
+	parrot:--port | parrot:--host | parrot:--rate | parrot:--startup | parrot:--delay | serve:--port | connect:--port | connect:--local-port | status:--port) return ;;
 	mount:*)
 		if [[ $cur != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -46,9 +46,10 @@ _slullamafs() {
 	watch:--until) words='asleep queued starting ready draining failed' ;;
 	watch:*) words="--until --help $(_slullamafs_models)" ;;
 	serve:*) words='--port --token-file --token --partition --gres --idle-timeout -c --config -v --verbose --help' ;;
+	connect:*) words='--port --token-file --token --local-port --add-token -c --config -v --verbose --help' ;;
 	status:*) words='--port --token-file --token -c --config -v --verbose --help' ;;
 	models:*) words='-c --config --help' ;;
-	help:*) words='config mount run watch models serve status parrot' ;;
+	help:*) words='config mount run watch models serve connect status parrot' ;;
 	*) return ;;
 	esac
 	compopt +o filenames 2> /dev/null

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # fish completion for slullamafs and mount.slullamafs.
 
-set -l verbs mount run watch models serve status parrot help
+set -l verbs mount run watch models serve connect status parrot help
 set -l models '(slullamafs models 2> /dev/null | string split -f 1 " ")'
 complete -c slullamafs -f
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a mount -d 'Mount the models of a cluster'
@@ -12,20 +12,23 @@ complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a run -d 'Wa
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'What the models do, as it happens'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a models -d 'The models with their descriptions'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a serve -d 'The gateway alone, for a team'
+complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a connect -d 'A slullama server at a port of this machine'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What a slullama server does'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a parrot -d 'The built-in engine'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a help -d 'The verbs, the keys of the configuration'
 complete -c slullamafs -l help -d 'Print a short help'
 complete -c slullamafs -l version -d 'Print the version'
-complete -c slullamafs -n '__fish_seen_subcommand_from help' -a 'config mount run watch models serve status parrot'
+complete -c slullamafs -n '__fish_seen_subcommand_from help' -a 'config mount run watch models serve connect status parrot'
 complete -c slullamafs -n '__fish_seen_subcommand_from run watch' -a "$models"
 complete -c slullamafs -n '__fish_seen_subcommand_from run' -s t -l time -x -d 'Time limit of the job'
 complete -c slullamafs -n '__fish_seen_subcommand_from run models' -s c -l config -r -F -d Configuration
-complete -c slullamafs -n '__fish_seen_subcommand_from serve status' -l port -x -d "The server's port"
-complete -c slullamafs -n '__fish_seen_subcommand_from serve status' -l token-file -r -F -d 'A file with the token'
-complete -c slullamafs -n '__fish_seen_subcommand_from serve status' -l token -x -d 'The token'
-complete -c slullamafs -n '__fish_seen_subcommand_from serve status' -s c -l config -r -F -d Configuration
-complete -c slullamafs -n '__fish_seen_subcommand_from serve status' -s v -l verbose -d 'Log more'
+complete -c slullamafs -n '__fish_seen_subcommand_from serve connect status' -l port -x -d "The server's port"
+complete -c slullamafs -n '__fish_seen_subcommand_from serve connect status' -l token-file -r -F -d 'A file with the token'
+complete -c slullamafs -n '__fish_seen_subcommand_from serve connect status' -l token -x -d 'The token'
+complete -c slullamafs -n '__fish_seen_subcommand_from serve connect status' -s c -l config -r -F -d Configuration
+complete -c slullamafs -n '__fish_seen_subcommand_from serve connect status' -s v -l verbose -d 'Log more'
+complete -c slullamafs -n '__fish_seen_subcommand_from connect' -l local-port -x -d 'Listen there'
+complete -c slullamafs -n '__fish_seen_subcommand_from connect' -l add-token -d 'Give requests the token'
 complete -c slullamafs -n '__fish_seen_subcommand_from serve' -l partition -x -d 'Partition of Slurm'
 complete -c slullamafs -n '__fish_seen_subcommand_from serve' -l gres -x -d 'Generic resources'
 complete -c slullamafs -n '__fish_seen_subcommand_from serve' -l idle-timeout -x -d 'Minutes without requests'

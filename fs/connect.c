@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* slullamafs connect: listens on loopback, admits its owner alone, and relays each connection to the server. The way there
+ * is made anew by itself; each change of it is told in one line, and nothing of it ends the program. */
+#include "fs/connect.h"
+#include "backend/base/alloc.h"
+#include "backend/base/buf.h"
+#include "backend/base/timer.h"
+#include "fs/connect_link.h"
+#include "fs/door_http/listener.h"
+#include "fs/door_http/peer.h"
+#include "fs/process.h"
+#include "fs/server_way.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LOOK_MS 15000 /* a way that is not there is looked for this often, as a person would */
+#define DIAL_MS 60000
+
+struct connect {
+    uv_loop_t loop;
+    struct server_way way;
+    struct connect_links links;
+    struct listen_socket socket;
+    uv_poll_t poll;
+    uv_signal_t term, intr;
+    struct timer *look;
+    struct dial *probe;
+    char *told; /* the last line */
+};
+
+/* ---- Telling: a line for each change */
+
+static void tell(struct connect *c, const char *text)
+{
+    if (c->told && strcmp(c->told, text) == 0)
+        return;
+    free(c->told);
+    c->told = xstrdup(text);
+    printf("%s: %s\n", *c->way.host ? c->way.host : "this machine", text);
+    fflush(stdout);
+}
+
+static void dialled_cb(void *arg, int rc, const char *text)
+{
+    struct connect *c = arg;
+    char line[128];
+
+    if (rc == 0)
+        snprintf(line, sizeof line, "connected to port %d", c->way.port);
+    else if (rc == -ECONNREFUSED)
+        snprintf(line, sizeof line, "nobody listens at port %d there; `slullamafs serve` starts a server",
+                 c->way.port);
+    tell(c, rc == 0 || rc == -ECONNREFUSED ? line : text);
+}
+
+static void state_cb(void *arg, enum transport_state state)
+{
+    struct connect *c = arg;
+    const char *reason = c->way.transport ? transport_reason(c->way.transport) : "";
+
+    if (state != TRANSPORT_UP && reason[0])
+        tell(c, reason);
+    else if (state == TRANSPORT_CONNECTING)
+        tell(c, "connecting");
+}
+
+/* ---- Looking whether the server is there: by a connection without a word in it, which wakes nothing */
+
+static void probed_cb(void *arg, int fd, const char *err)
+{
+    struct connect *c = arg;
+
+    c->probe = NULL;
+    dialled_cb(c, fd < 0 ? fd : 0, err);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void look_cb(void *arg)
+{
+    struct connect *c = arg;
+
+    if (!c->probe)
+        c->probe = transport_dial(c->way.transport, "127.0.0.1", c->way.port, DIAL_MS, probed_cb, c);
+    timer_start_ms(c->look, LOOK_MS);
+}
+
+/* ---- Letting in */
+
+static void let_in(struct connect *c, int fd)
+{
+    uid_t uid;
+    int rc = peer_uid(fd, &uid);
+
+    if (rc == 0 && uid == geteuid())
+        connect_link_start(&c->links, fd);
+    else
+        connect_link_refuse(&c->links, fd, 403, "this port belongs to another user of this machine");
+}
+
+static void accept_cb(uv_poll_t *p, int status, int events)
+{
+    struct connect *c = p->data;
+
+    (void)status, (void)events;
+    /* One a turn: where descriptors are lacking, links that end give some back meanwhile. */
+    int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        let_in(c, fd);
+}
+
+static int listen_here(struct connect *c, const struct slullama_args *args, struct err *e)
+{
+    char where[32];
+
+    snprintf(where, sizeof where, "127.0.0.1:%d", c->way.local_port);
+    int rc = listen_open(where, args->given.v[GIVEN_LOCAL_PORT] != NULL, &c->socket, e);
+    if (rc == -EADDRINUSE)
+        err_set(e, rc, "%s is taken by another program; --local-port gives another one", where);
+    if (rc < 0)
+        return rc;
+    c->poll.data = c;
+    rc = uv_poll_init(&c->loop, &c->poll, c->socket.fd);
+    if (rc < 0)
+        return err_set(e, rc, "cannot watch the socket of %s: %s", where, uv_strerror(rc));
+    uv_poll_start(&c->poll, UV_READABLE, accept_cb);
+    return 0;
+}
+
+/* ---- Beginning and end */
+
+static void signal_cb(uv_signal_t *s, int signum)
+{
+    (void)signum;
+    uv_stop(s->loop);
+}
+
+static void watch_signal(struct connect *c, uv_signal_t *s, int signum)
+{
+    uv_signal_init(&c->loop, s);
+    uv_signal_start(s, signal_cb, signum);
+}
+
+static void run(struct connect *c)
+{
+    c->links = (struct connect_links){ .loop = &c->loop,
+                                       .transport = c->way.transport,
+                                       .port = c->way.port,
+                                       .token = c->links.token,
+                                       .dialled = dialled_cb,
+                                       .arg = c };
+    list_init(&c->links.all);
+    c->look = timer_create_on(&c->loop, look_cb, c);
+    printf("%s is port %d of %s; OLLAMA_HOST=%s, or %s/v1 for OpenAI's API; Ctrl-C ends it\n", c->socket.url,
+           c->way.port, *c->way.host ? c->way.host : "this machine", c->socket.url, c->socket.url);
+    fflush(stdout);
+    look_cb(c);
+    uv_run(&c->loop, UV_RUN_DEFAULT);
+    connect_link_close_all(&c->links);
+    dial_cancel(c->probe);
+    timer_destroy(c->look);
+    uv_close((uv_handle_t *)&c->poll, NULL);
+}
+
+static int begin(struct connect *c, const struct slullama_args *args, struct err *e)
+{
+    int rc = server_way_open(&c->way, &c->loop, args, state_cb, c, e);
+
+    if (rc < 0)
+        return rc;
+    if (args->add_token && !*c->way.token)
+        rc = err_set(e, -EINVAL, "there is no token to add; --token-file FILE names one");
+    c->links.token = args->add_token ? c->way.token : NULL;
+    return rc < 0 ? rc : listen_here(c, args, e);
+}
+
+int connect_main(int argc, char **argv)
+{
+    struct connect c = { .socket.fd = -1 };
+    struct slullama_args args;
+    struct err e = { 0 };
+    int status = slullama_args_parse(argc, argv, VERB_CONNECT, &args);
+
+    if (status < 0) {
+        process_prepare();
+        uv_loop_init(&c.loop);
+        watch_signal(&c, &c.term, SIGTERM);
+        watch_signal(&c, &c.intr, SIGINT);
+        status = begin(&c, &args, &e) < 0 ? slullama_complain(e.text) : 0;
+        if (status == 0)
+            run(&c);
+        server_way_close(&c.way);
+        uv_close((uv_handle_t *)&c.term, NULL);
+        uv_close((uv_handle_t *)&c.intr, NULL);
+        uv_run(&c.loop, UV_RUN_DEFAULT); /* what closes, and ssh's end */
+        if (c.socket.url)
+            listen_close(&c.socket);
+        server_way_free(&c.way);
+        uv_loop_close(&c.loop);
+    }
+    free(c.told);
+    slullama_args_finish(&args);
+    return status;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/slullama_args.h"
+
+#include <getopt.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct slullama_args args;
+
+/* argv must be writable, as a program's is. */
+static int parse(enum slullama_verb verb, int argc, char words[][32])
+{
+    char *argv[12] = { NULL };
+
+    for (int i = 0; i < argc; i++)
+        argv[i] = words[i];
+    optind = 0;
+    opterr = 0;
+    return slullama_args_parse(argc, argv, verb, &args);
+}
+
+static void every_option_of_serve_is_taken(void **state)
+{
+    char words[][32] = { "serve", "--port", "1", "--partition=p", "--gres", "g", "--idle-timeout", "5",
+                         "-v",    "-c",     "f" };
+
+    (void)state;
+    assert_int_equal(parse(VERB_SERVE, 11, words), -1);
+    assert_string_equal(args.given.v[GIVEN_PORT], "1");
+    assert_string_equal(args.given.v[GIVEN_PARTITION], "p");
+    assert_string_equal(args.given.v[GIVEN_GRES], "g");
+    assert_string_equal(args.given.v[GIVEN_IDLE_TIMEOUT], "5");
+    assert_string_equal(args.config, "f");
+    assert_true(args.verbose);
+    assert_null(args.given.v[GIVEN_TOKEN]);
+    slullama_args_finish(&args);
+}
+
+static void a_token_is_taken_out_of_argv(void **state)
+{
+    char apart[][32] = { "serve", "--token", "geheim" }, joined[][32] = { "serve", "--token=geheim" };
+
+    (void)state;
+    assert_int_equal(parse(VERB_SERVE, 3, apart), -1);
+    assert_string_equal(args.given.v[GIVEN_TOKEN], "geheim");
+    assert_string_equal(apart[2], "******");
+    slullama_args_finish(&args);
+    assert_int_equal(parse(VERB_SERVE, 2, joined), -1);
+    assert_string_equal(args.given.v[GIVEN_TOKEN], "geheim");
+    assert_string_equal(joined[1], "--token=******");
+    slullama_args_finish(&args);
+}
+
+static void a_head_node_stands_before_or_behind_the_options(void **state)
+{
+    char before[][32] = { "status", "u@h", "--port", "1" }, behind[][32] = { "status", "--port", "1", "u@h" };
+
+    (void)state;
+    assert_int_equal(parse(VERB_STATUS, 4, before), -1);
+    assert_string_equal(args.given.v[GIVEN_HOST], "u@h");
+    assert_string_equal(args.given.v[GIVEN_PORT], "1");
+    assert_int_equal(parse(VERB_STATUS, 4, behind), -1);
+    assert_string_equal(args.given.v[GIVEN_HOST], "u@h");
+}
+
+static void what_a_verb_does_not_know_is_refused(void **state)
+{
+    char serve[][32] = { "serve", "u@h" }, gres[][32] = { "status", "--gres", "g" },
+         two[][32] = { "status", "a", "b" };
+    char both[][32] = { "serve", "--token", "t", "--token-file", "f" }, lacking[][32] = { "serve", "--port" };
+
+    (void)state;
+    assert_int_equal(parse(VERB_SERVE, 2, serve), 1);
+    assert_int_equal(parse(VERB_STATUS, 3, gres), 1);
+    assert_int_equal(parse(VERB_STATUS, 3, two), 1);
+    assert_int_equal(parse(VERB_SERVE, 5, both), 1);
+    slullama_args_finish(&args);
+    assert_int_equal(parse(VERB_SERVE, 2, lacking), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_option_of_serve_is_taken),
+        cmocka_unit_test(a_token_is_taken_out_of_argv),
+        cmocka_unit_test(a_head_node_stands_before_or_behind_the_options),
+        cmocka_unit_test(what_a_verb_does_not_know_is_refused),
+    };
+
+    return cmocka_run_group_tests_name("slullama_args", tests, NULL, NULL);
+}
