@@ -7,6 +7,10 @@
  *   queue=SECONDS      PENDING for so long, after the submission and after a requeue (0)
  *   reason=TEXT        the reason while PENDING ("Priority")
  *   refuse=TEXT        the submission is refused with this text
+ *   nodes=NAME,NAME    it runs on the first of these that is not to be avoided and has no other job, else on the
+ *                      first that is not to be avoided; where there is none the submission is refused
+ *   wait-for-node      and then it is not refused, but PENDING for ever with the reason BadConstraints
+ *   refuse-extend=TEXT the time limit is not extended, with this text
  *   lose-reply         the job is submitted, and -ETIMEDOUT is reported
  *   lose-command       nothing is submitted, and -ETIMEDOUT is reported
  *   vanish=SECONDS     so long after the submission the job is no longer listed, queued or not
@@ -82,6 +86,7 @@ struct fake_job {
     const char *reason;
     char *last_line; /* of an engine that failed: the reason then */
     char nodes[256]; /* "" before it first runs */
+    char *node;      /* the one that it is given; NULL = it has no name */
     bool requeued, cancelled;
     struct fake_engine *engine; /* NULL while none runs */
     struct fate_timer fates[FATE_COUNT];
@@ -137,6 +142,7 @@ static void job_free(struct fake_job *j)
     free(j->secret);
     free(j->comment);
     free(j->last_line);
+    free(j->node);
     free(j);
 }
 
@@ -171,8 +177,11 @@ static void on_run(struct fake_job *j)
     j->word = "RUNNING";
     j->reason = "None";
     j->started_ms = mono_ms();
-    snprintf(j->nodes, sizeof(j->nodes), "%.*s", colon ? (int)(colon - engine) : 9,
-             colon ? engine : "127.0.0.1");
+    if (j->node)
+        snprintf(j->nodes, sizeof(j->nodes), "%s", j->node);
+    else
+        snprintf(j->nodes, sizeof(j->nodes), "%.*s", colon ? (int)(colon - engine) : 9,
+                 colon ? engine : "127.0.0.1");
     for (enum fate f = FATE_START; f < FATE_COUNT; f++)
         if (f != FATE_REQUEUE || !j->requeued)
             arm(j, f);
@@ -309,6 +318,35 @@ static void fake_destroy(struct scheduler *s)
     free(f);
 }
 
+static bool has_job(const struct fake *f, const char *node)
+{
+    list_for_each(j, &f->jobs, struct fake_job, link)
+    {
+        if (j->ended_ms == 0 && j->node && strcmp(j->node, node) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The node that a job gets; NULL = none can be had. */
+static char *choose_node(const struct fake *f, const char *nodes, const char *exclude)
+{
+    char *copy = xstrdup(nodes), *save = NULL, *found = NULL;
+    bool free_one = false;
+
+    for (char *n = strtok_r(copy, ",", &save); n && !free_one; n = strtok_r(NULL, ",", &save)) {
+        if (exclude && nodelist_contains(exclude, n))
+            continue;
+        free_one = !has_job(f, n);
+        if (found && !free_one)
+            continue;
+        free(found);
+        found = xstrdup(n);
+    }
+    free(copy);
+    return found;
+}
+
 static struct fake_job *add_job(struct fake *f, const struct job_spec *spec, struct fake_plan plan)
 {
     struct fake_job *j = NEW(struct fake_job);
@@ -322,6 +360,12 @@ static struct fake_job *add_job(struct fake *f, const struct job_spec *spec, str
     j->word = "PENDING";
     j->reason = j->plan.reason;
     j->exit_status = -1;
+    if (plan.nodes)
+        j->node = choose_node(f, plan.nodes, spec->exclude);
+    if (plan.nodes && !j->node) {
+        j->reason = "BadConstraints";
+        j->plan.after_ms[FATE_RUN] = FATE_NEVER;
+    }
     for (int i = 0; i < FATE_COUNT; i++) {
         j->fates[i] = (struct fate_timer){ .job = j, .fate = (enum fate)i };
         j->fates[i].timer = timer_create_on(f->loop, fate_cb, &j->fates[i]);
@@ -337,8 +381,13 @@ static void fake_submit(struct scheduler *s, const struct job_spec *spec, sched_
     struct fake *f = (struct fake *)s;
     struct fake_plan plan;
     int rc = fake_plan_make(&plan, f->words, ++f->submissions, NULL); /* the words were checked by create */
+    char *node = rc == 0 && plan.nodes ? choose_node(f, plan.nodes, spec->exclude) : NULL;
+    bool impossible = rc == 0 && plan.nodes && !node && !plan.wait_for_node;
 
-    if (rc == 0 && plan.refuse) {
+    free(node);
+    if (impossible) {
+        reply_submit(f->replies, cb, arg, -ECONNREFUSED, "", "Requested node configuration is not available");
+    } else if (rc == 0 && plan.refuse) {
         reply_submit(f->replies, cb, arg, -ECONNREFUSED, "", plan.refuse);
     } else if (rc == 0 && plan.lose_command) {
         reply_submit(f->replies, cb, arg, -ETIMEDOUT, "", "the reply was lost, and the command as well");
@@ -477,6 +526,27 @@ static void fake_cancel(struct scheduler *s, const char *const *ids, size_t n, s
         reply_done(f->replies, cb, arg, 0, "");
 }
 
+static void fake_extend(struct scheduler *s, const char *id, int64_t seconds, sched_done_f cb, void *arg)
+{
+    struct fake *f = (struct fake *)s;
+
+    list_for_each(j, &f->jobs, struct fake_job, link)
+    {
+        struct fate_timer *limit = &j->fates[FATE_LIMIT];
+        if (strcmp(j->id, id) != 0 || !timer_active(limit->timer))
+            continue;
+        if (j->plan.refuse_extend) {
+            reply_done(f->replies, cb, arg, -EACCES, j->plan.refuse_extend);
+            return;
+        }
+        limit->due_ms += (uint64_t)seconds * 1000;
+        timer_start_ms(limit->timer, limit->due_ms - mono_ms());
+        reply_done(f->replies, cb, arg, 0, "");
+        return;
+    }
+    reply_done(f->replies, cb, arg, -EINVAL, "the job has no time limit, or has ended");
+}
+
 const struct scheduler_ops fake_scheduler = {
     .kind = "fake",
     .create = fake_create,
@@ -484,6 +554,8 @@ const struct scheduler_ops fake_scheduler = {
     .submit = fake_submit,
     .query = fake_query,
     .cancel = fake_cancel,
+    .extend = fake_extend,
+    .many_nodes = true,
     .remote_nodes = false,
     .runs_script = false,
 };

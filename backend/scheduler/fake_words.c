@@ -116,6 +116,25 @@ static int take_reason(struct fake_plan *p, const char *value)
     return 0;
 }
 
+static int take_nodes(struct fake_plan *p, const char *value)
+{
+    set_text(&p->nodes, value);
+    return 0;
+}
+
+static int take_refuse_extend(struct fake_plan *p, const char *value)
+{
+    set_text(&p->refuse_extend, value);
+    return 0;
+}
+
+static int take_wait_for_node(struct fake_plan *p, const char *value)
+{
+    (void)value;
+    p->wait_for_node = true;
+    return 0;
+}
+
 static int take_lose_reply(struct fake_plan *p, const char *value)
 {
     (void)value;
@@ -151,6 +170,9 @@ static const struct row {
     { "parrot", true, FATE_COUNT, take_args, false },
     { "refuse", true, FATE_COUNT, take_refuse, false },
     { "reason", true, FATE_COUNT, take_reason, false },
+    { "nodes", true, FATE_COUNT, take_nodes, false },
+    { "wait-for-node", false, FATE_COUNT, take_wait_for_node, false },
+    { "refuse-extend", true, FATE_COUNT, take_refuse_extend, false },
     { "lose-reply", false, FATE_COUNT, take_lose_reply, false },
     { "lose-command", false, FATE_COUNT, take_lose_command, false },
     { "query-fails", true, FATE_COUNT, NULL, true },
@@ -208,6 +230,8 @@ void fake_plan_free(struct fake_plan *plan)
     free(plan->engine);
     free(plan->reason);
     free(plan->refuse);
+    free(plan->nodes);
+    free(plan->refuse_extend);
     *plan = (struct fake_plan){ 0 };
 }
 

@@ -30,7 +30,10 @@ struct fake_plan {
     int64_t after_ms[FATE_COUNT]; /* FATE_NEVER where it does not happen */
     char *engine;                 /* "parrot", "none" or "HOST:PORT" */
     char *reason;
-    char *refuse; /* NULL = not refused */
+    char *refuse;        /* NULL = not refused */
+    char *nodes;         /* NULL = they have no names */
+    char *refuse_extend; /* NULL = the time limit can be extended */
+    bool wait_for_node;
     bool lose_reply, lose_command;
     char **args; /* further arguments of parrot */
     size_t n_args;

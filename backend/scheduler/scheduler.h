@@ -29,9 +29,11 @@ enum sched_state {
 };
 
 struct job_spec {
-    const char *name;   /* unique: it is how a submission whose reply was lost is found again */
-    const char *script; /* complete, with its #SBATCH lines; it holds the secret */
-    const char *secret; /* the same secret, for kinds that start the engine themselves (fake) */
+    const char *name;    /* unique: it is how a submission whose reply was lost is found again */
+    const char *script;  /* complete, with its #SBATCH lines; it holds the secret */
+    const char *secret;  /* the same secret, for kinds that start the engine themselves (fake) */
+    const char *exclude; /* a node list: keep off these nodes; "" or NULL = any will do */
+    int64_t time_s;      /* in place of the script's own time limit; 0 = that one */
 };
 
 /* One job as one query saw it. Strings are borrowed for the callback; "" where not known. */
@@ -72,6 +74,9 @@ typedef void (*sched_query_f)(void *arg, int rc, const struct job_info *v, size_
  * perhaps not, cancel again. Only a query shows that a job is over. */
 typedef void (*sched_done_f)(void *arg, int rc, const char *err);
 
+/* Of an extension: 0 where the limit is later now; -EACCES where who asks may not have it; -EINVAL where it is not
+ * to be had (over the partition's limit, the job has ended); any other: perhaps, the next query tells. */
+
 struct scheduler_params {
     uv_loop_t *loop;
     const struct cluster_config *cluster;
@@ -94,6 +99,10 @@ struct scheduler_ops {
      * jobs see our files anyway. */
     void (*sign)(struct scheduler *s, const char *const *ids, size_t n, const char *signal, sched_done_f cb,
                  void *arg);
+    /* The time limit of a running job is to be so many seconds later. NULL: jobs of this kind have none. */
+    void (*extend)(struct scheduler *s, const char *id, int64_t seconds, sched_done_f cb, void *arg);
+    /* submit() heeds `exclude`; a job that it makes impossible is refused, or waits for ever. */
+    bool many_nodes;
     bool remote_nodes; /* jobs run on other machines: an address needs its node and a forward */
     bool runs_script;  /* the job's script runs, and keeps its files in the working directory */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Kind "slurm": sbatch, squeue and scancel on the login node, one command for each call.
+/* Kind "slurm": sbatch, squeue, scancel and scontrol on the login node, one command for each call.
  *
  * A command is one line for the user's login shell, whichever it is: `exec sh -c '...'` with neither single
  * quotes nor backslashes, exclamation marks or line feeds inside, over which bash, zsh, dash, tcsh and fish
@@ -31,6 +31,7 @@
 #define SUBMIT_MS 60000
 #define QUERY_MS  30000
 #define CANCEL_MS 30000
+#define EXTEND_MS 30000
 
 /* Counting the pending jobs before ours reads the whole queue, so it is done rarely, and for a few
  * partitions. */
@@ -79,6 +80,12 @@ struct call {
 static bool plain_words(const char *s)
 {
     return s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,:/=+@%-")] == '\0';
+}
+
+/* A node list has brackets too; it stands inside of double quotes. */
+static bool plain_nodes(const char *s)
+{
+    return s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.,-[]")] == '\0';
 }
 
 /* The tag is printed behind a line feed: what was printed before it need not have ended its line. A command that
@@ -193,15 +200,23 @@ static void slurm_submit(struct scheduler *sched, const struct job_spec *spec, s
     struct buf line = { 0 };
     struct err e;
 
-    if (!plain_words(spec->name)) {
-        err_set(&e, -EINVAL, "\"%s\" cannot be put into a command line", spec->name);
+    const char *odd = !plain_words(spec->name)                       ? spec->name
+                      : spec->exclude && !plain_nodes(spec->exclude) ? spec->exclude
+                                                                     : NULL;
+    if (odd) {
+        err_set(&e, -EINVAL, "\"%s\" cannot be put into a command line", odd);
         reply_submit(s->replies, cb, arg, -EINVAL, "", e.text);
         return;
     }
     /* Of the user's own settings these would make sbatch wait for the job's end, make many jobs of one, or
      * send it to a cluster that squeue does not look at (SLURM_CLUSTERS, which counts for both, is left). */
     begin_command(&line, s, "SBATCH_WAIT SBATCH_ARRAY_INX SBATCH_CLUSTERS");
-    buf_addf(&line, "exec $T sbatch --parsable --job-name=%s'", spec->name);
+    buf_addf(&line, "exec $T sbatch --parsable --job-name=%s", spec->name);
+    if (spec->exclude && *spec->exclude)
+        buf_addf(&line, " \"--exclude=%s\"", spec->exclude);
+    if (spec->time_s > 0)
+        buf_addf(&line, " --time=%lld:%02d", (long long)(spec->time_s / 60), (int)(spec->time_s % 60));
+    buf_adds(&line, "'");
     struct call *c = run(s, &line, spec->script, SUBMIT_MS, submitted_cb);
     c->submit = cb;
     c->arg = arg;
@@ -462,6 +477,57 @@ static void slurm_sign(struct scheduler *sched, const char *const *ids, size_t n
     run_scancel((struct slurm *)sched, options, ids, n, cb, arg);
 }
 
+/* ---- Extend */
+
+static int extend_result(const struct slurm *s, const struct command_result *r, struct err *e)
+{
+    if (r->rc < 0)
+        return err_set(e, r->rc, "%s", r->err);
+    int rc = shell_error(s, "scontrol", r->exit_status, e);
+    if (rc < 0)
+        return -EIO; /* -ENOENT would say that the job is unknown */
+    char *words = slurm_words(r->errout, r->errout_len, s->tag);
+    if (r->exit_status == 0)
+        rc = 0;
+    else if (slurm_words_unsure(words) || !*words)
+        rc = err_set(e, -EIO, "scontrol on %s exited with status %d: %s", s->host, r->exit_status, words);
+    else
+        rc = err_set(e, strstr(words, "denied") ? -EACCES : -EINVAL, "%s", words);
+    free(words);
+    return rc;
+}
+
+static void extended_cb(void *arg, const struct command_result *r)
+{
+    struct call *c = arg, copy = *c;
+    struct err e = { "" };
+    int rc = extend_result(c->owner, r, &e);
+
+    call_free(c);
+    copy.done(copy.arg, rc, e.text);
+}
+
+/* In whole minutes, which is what Slurm counts in. Source: scontrol(1) 22.05, TimeLimit: "+" increments. */
+static void slurm_extend(struct scheduler *sched, const char *id, int64_t seconds, sched_done_f cb, void *arg)
+{
+    struct slurm *s = (struct slurm *)sched;
+    struct buf line = { 0 };
+    struct err e;
+
+    if (*id == '\0' || strspn(id, "0123456789") != strlen(id)) {
+        err_set(&e, -EINVAL, "\"%s\" is not a job id", id);
+        reply_done(s->replies, cb, arg, -EINVAL, e.text);
+        return;
+    }
+    begin_command(&line, s,
+                  "SCONTROL_ALL SCONTROL_FEDERATION SCONTROL_FUTURE SCONTROL_LOCAL SCONTROL_SIBLING");
+    buf_addf(&line, "exec $T scontrol update JobId=%s TimeLimit=+%lld'", id,
+             (long long)((seconds + 59) / 60));
+    struct call *c = run(s, &line, NULL, EXTEND_MS, extended_cb);
+    c->done = cb;
+    c->arg = arg;
+}
+
 /* ---- */
 
 static int slurm_create(struct scheduler **out, const struct scheduler_params *p, struct err *e)
@@ -512,6 +578,8 @@ const struct scheduler_ops slurm_scheduler = {
     .adopt = slurm_adopt,
     .cancel = slurm_cancel,
     .sign = slurm_sign,
+    .extend = slurm_extend,
+    .many_nodes = true,
     .remote_nodes = true,
     .runs_script = true,
 };
