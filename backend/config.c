@@ -369,6 +369,26 @@ static int check_template(const struct reading *r, const struct model_config *m,
                        why.text);
 }
 
+/* More than `replicas` and `min` are for those who say so. */
+static int check_counts(const struct reading *r, const char *path, struct model_config *m,
+                        const json_t *table)
+{
+    int most = m->replicas > m->min ? m->replicas : m->min;
+    char text[160];
+
+    if (!json_object_get(table, "max"))
+        m->max = most;
+    if (m->max >= most && most <= m->cluster->max_jobs)
+        return 0;
+    if (m->max < most)
+        snprintf(text, sizeof text, "max = %d in [%s] is less than %s = %d", m->max, path,
+                 m->replicas > m->max ? "replicas" : "min", most);
+    else
+        snprintf(text, sizeof text, "%d jobs of [%s] are more than max_jobs = %d of its cluster", most, path,
+                 m->cluster->max_jobs);
+    return fail_at_key(r, path, m->max < most ? "max" : m->min == most ? "min" : "replicas", text);
+}
+
 static int fill_model(const struct reading *r, const char *name, const json_t *table)
 {
     struct model_config *m = NEW(struct model_config);
@@ -397,6 +417,8 @@ static int fill_model(const struct reading *r, const char *name, const json_t *t
         rc = check_engine(r, m, path);
     if (rc == 0)
         rc = check_template(r, m, table, path, cluster_path);
+    if (rc == 0)
+        rc = check_counts(r, path, m, table);
     free(cluster_path);
     free(path);
     return rc;

@@ -30,6 +30,8 @@ struct job_config {
     int64_t lease_s;                              /* no sign of life from a daemon: the job ends itself */
     char *job_template;                           /* a script on this machine, absolute; "" = our own */
     char *job_template_dialect;                   /* "auto" "slullama" "alvis" "plain" */
+    char *keep_alive;                             /* "cancel" "extend" "relay": at the time limit */
+    int64_t relay_lead_s;                         /* before it a successor is submitted; -1 = learnt */
     bool expose;                                  /* an engine without a key may be reachable by others */
 };
 
@@ -54,6 +56,9 @@ struct model_config {
     char *model;                    /* what the engine loads */
     struct strings aliases;         /* without the model's own name */
     char *description;
+    int replicas;                   /* jobs that a wake begins, >= 1 */
+    int min;                        /* jobs that stay up, idle or not */
+    int max;                        /* the most jobs, >= replicas and min once it is read */
     int slots;                      /* requests in flight per job, >= 1 */
     int max_queue;                  /* waiting requests, >= 0 */
     char *binary;                   /* "" = the engine's usual name */

@@ -126,6 +126,15 @@ const struct config_key config_keys[] = {
     { ROWS_JOB, "job_template_dialect", &type_word, offsetof(struct job_config, job_template_dialect),
       "\"auto\"", .words = WORDS("auto", "slullama", "alvis", "plain"),
       .help = "Whose placeholders the template has; auto looks at them." },
+    { ROWS_JOB, "keep_alive", &type_word, offsetof(struct job_config, keep_alive), "\"cancel\"",
+      .words = WORDS("cancel", "extend", "relay"),
+      .help = "What comes at a job's time limit while the model is used: cancel lets it end, extend asks "
+              "Slurm for more time and acts as relay once that is refused, relay begins a successor in time, "
+              "which takes over when it is healthy." },
+    { ROWS_JOB, "relay_lead", &type_auto_duration, offsetof(struct job_config, relay_lead_s), "\"auto\"",
+      .help = "How long before the time limit a successor is submitted, at most half of the time that the "
+              "job has; auto is twice what this model's jobs took to queue and to start, and the time of an "
+              "answer." },
     { ROWS_JOB, "idle_timeout", &type_duration, offsetof(struct job_config, idle_timeout_s), "\"30m\"",
       .help =
           "A job without requests for this long is cancelled. A bare number counts in seconds here too." },
@@ -157,6 +166,16 @@ const struct config_key config_keys[] = {
       .check = check_alias, .help = "Other names of the model." },
     { ROWS_MODEL, "description", &type_string, offsetof(struct model_config, description), "\"\"",
       .check = check_line, .help = "A line for people." },
+    { ROWS_MODEL, "replicas", &type_int, offsetof(struct model_config, replicas), "1", .min = 1, .max = 1000,
+      .help = "Jobs that the first question or `wake` begins, on different nodes where that can be had." },
+    { ROWS_MODEL, "min", &type_int, offsetof(struct model_config, min), "0", .min = 0, .max = 1000,
+      .help = "Jobs that are up from the mount on, whether anybody asks or not; idle_timeout is for those "
+              "above." },
+    { ROWS_MODEL, "max", &type_int, offsetof(struct model_config, max),
+      .shown = "replicas, or min where that is more", .min = 1, .max = 1000,
+      .help = "The most jobs: one more is begun when questions have waited 5 s for slots of jobs that are "
+              "all ready, and one is let go when for idle_timeout one fewer would have been enough, down to "
+              "min, or to replicas where there is no min." },
     { ROWS_MODEL, "slots", &type_int, offsetof(struct model_config, slots), "4", .min = 1, .max = 1024,
       .help = "Requests that one job answers at the same time." },
     { ROWS_MODEL, "max_queue", &type_int, offsetof(struct model_config, max_queue), "1024", .min = 0,
@@ -231,14 +250,7 @@ const struct config_later config_later[] = {
     { "cluster", "import" },
     { "cluster", "url" },
     { "cluster", "token_file" },
-    { "cluster", "relay_lead" },
-    { "cluster", "keep_alive" },
-    { "model", "relay_lead" },
-    { "model", "keep_alive" },
     { "model", "share" },
-    { "model", "replicas" },
-    { "model", "min" },
-    { "model", "max" },
     { "model", "priority" },
     { "model", "system" },
     { "model", "params" },

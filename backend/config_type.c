@@ -256,6 +256,27 @@ static void duration_write(const void *field, bool mask, struct buf *out)
 
 const struct key_type type_duration = { "a duration", duration_set, duration_write, NULL };
 
+/* "auto" is -1. */
+static int auto_duration_set(const struct config_key *k, void *field, const json_t *v, const struct config *c,
+                             struct err *e)
+{
+    if (!json_is_string(v) || strcmp(json_string_value(v), "auto") != 0)
+        return duration_set(k, field, v, c, e);
+    *(int64_t *)field = -1;
+    return 0;
+}
+
+static void auto_duration_write(const void *field, bool mask, struct buf *out)
+{
+    if (*(const int64_t *)field < 0)
+        buf_adds(out, "\"auto\"");
+    else
+        duration_write(field, mask, out);
+}
+
+const struct key_type type_auto_duration = { "\"auto\" or a duration", auto_duration_set, auto_duration_write,
+                                             NULL };
+
 static int size_set(const struct config_key *k, void *field, const json_t *v, const struct config *c,
                     struct err *e)
 {
