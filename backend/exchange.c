@@ -24,6 +24,28 @@ void exchange_init(struct exchange *x, const struct exchange_ops *ops, uid_t uid
     list_init(&x->link);
 }
 
+/* Source: FNV-1a, 64 bits, http://www.isthe.com/chongo/tech/comp/fnv/. Nothing but speed hangs on it. */
+static uint64_t hash(const char *s, size_t len)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (unsigned char)s[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+/* A conversation grows at its end: its second question has the short beginning of the first one, and later ones the
+ * long beginning too. */
+void exchange_set_beginning(struct exchange *x, const char *text, size_t len)
+{
+    static const size_t lengths[EXCHANGE_PREFIXES] = { 1024, 256 };
+
+    for (int i = 0; i < EXCHANGE_PREFIXES; i++)
+        x->prefixes[i] = len >= lengths[i] ? hash(text, lengths[i]) : 0;
+    if (len > 0 && len < lengths[EXCHANGE_PREFIXES - 1])
+        x->prefixes[EXCHANGE_PREFIXES - 1] = hash(text, len);
+}
+
 struct exchange *exchange_ref(struct exchange *x)
 {
     x->refs++;
@@ -157,6 +179,7 @@ void exchange_lost(struct exchange *x, const char *why)
                         x->losses, why);
     else {
         log_info("%s: a question goes to the next engine: %s", x->job_name, why);
+        x->lost_by[(x->losses + EXCHANGE_LOST_BY - 1) % EXCHANGE_LOST_BY] = j->number;
         x->state = EXCHANGE_WAITING;
         model_requeue(x->model, x);
         tell(x);

@@ -6,6 +6,9 @@
 #include <sys/types.h>
 #include <time.h>
 #include "backend/base/list.h"
+#define EXCHANGE_LOST_BY  2 /* jobs that lost it are remembered: it is not sent more often than once more */
+#define EXCHANGE_PREFIXES 2
+
 /* One question and its answer, whichever door it came through. The model holds it until a job has a free
  * slot; then its kind sends it (prompt.c for `ask`; the gateway's relay for HTTP) and reports here what
  * happens. This file decides what a report means: goes on, goes to another job, or ends. It ends exactly
@@ -48,10 +51,12 @@ struct exchange {
     struct job *job;     /* while SENT or STREAMING, else NULL */
     char job_name[96];   /* the last job it was sent to, "" if none */
     enum exchange_state state;
-    int rc;                              /* negative errno when FAILED or CANCELLED */
-    char *error;                         /* its sentence; owned; NULL while there is none */
-    int losses;                          /* engines lost under it before its first text */
-    struct timespec asked, begun, ended; /* wall clock; zero while not reached */
+    int rc;                               /* negative errno when FAILED or CANCELLED */
+    char *error;                          /* its sentence; owned; NULL while there is none */
+    uint64_t lost_by[EXCHANGE_LOST_BY];   /* numbers of those jobs; 0 = none */
+    uint64_t prefixes[EXCHANGE_PREFIXES]; /* of its beginning, the longer one first; 0 = none */
+    int losses;                           /* engines lost under it before its first text */
+    struct timespec asked, begun, ended;  /* wall clock; zero while not reached */
     int64_t prompt_tokens, completion_tokens;
     char finish_reason[32];
     struct timer *stall; /* runs while SENT or STREAMING */
@@ -59,6 +64,10 @@ struct exchange {
 
 /* One reference, the caller's. */
 void exchange_init(struct exchange *x, const struct exchange_ops *ops, uid_t uid);
+
+/* What it asks, or the beginning of it: questions that begin alike go to the same job where load allows. Before it
+ * is submitted. */
+void exchange_set_beginning(struct exchange *x, const char *text, size_t len);
 struct exchange *exchange_ref(struct exchange *x);
 void exchange_unref(struct exchange *x); /* NULL is allowed */
 bool exchange_ended(const struct exchange *x);

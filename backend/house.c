@@ -275,7 +275,7 @@ void house_event(struct house *h, const char *event, const char *model, const ch
         growing_add(h->events, text, strlen(text));
         growing_add(h->events, "\n", 1);
     }
-    const char *name = strcmp(event, "job") == 0 ? job : strcmp(event, "model") == 0 ? model : cluster;
+    const char *name = strcmp(event, "cluster") == 0 ? cluster : strcmp(event, "model") == 0 ? model : job;
     log_info("%s %s: %s -> %s%s%s", event, name ? name : "", from ? from : "-", to ? to : "-",
              reason && reason[0] ? ": " : "", reason ? reason : "");
     free(text);

@@ -75,7 +75,7 @@ struct cluster *house_cluster(struct house *h, const char *name);
 struct job *house_job(struct house *h, const char *name); /* by "<cluster>.<id>", or NULL */
 json_t *house_status(const struct house *h);              /* the root's status; a new reference */
 
-/* What changed where: one line into `events` ("event" is "model", "job" or "cluster"; NULL where it does not
+/* What changed where: one line into `events` ("event" is "model", "job", "limit" (of a job's time) or "cluster"; NULL where it does not
  * apply), one into the log at info, and changes++. */
 void house_event(struct house *h, const char *event, const char *model, const char *job, const char *cluster,
                  const char *from, const char *to, const char *reason);

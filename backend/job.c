@@ -203,6 +203,8 @@ static void enter_pending(struct job *j)
     in->tries = 0;
     link_close(j);
     watch_stop(j);
+    j->queued_ms = mono_ms();
+    j->running_ms = j->healthy_ms = 0;
     j->host[0] = j->addr[0] = '\0';
     j->port = 0;
 }
@@ -211,6 +213,7 @@ static void enter_running(struct job *j)
 {
     timer_stop(inner(j)->retry);
     j->started = wall_now();
+    j->running_ms = mono_ms();
     watch_start(j);
 }
 
@@ -281,6 +284,7 @@ static void enter(struct job *j, enum job_event ev)
         break;
     case JOB_HEALTHY:
         inner(j)->healthy_once = true;
+        j->healthy_ms = mono_ms();
         watch_pace(j);
         break;
     case JOB_SUBMITTING: /* no way leads back to it */
@@ -308,6 +312,9 @@ struct job *job_new(struct cluster *c, struct model *m, char *unique_name, char 
     j->exit_status = -1;
     j->since = wall_now();
     list_init(&j->active);
+    j->number = ++h->next_job;
+    j->queued_ms = mono_ms();
+    j->exclude = xstrdup("");
     j->out = growing_create(LOG_KEEP);
     j->err = growing_create(LOG_KEEP);
     j->priv = NEW(struct job_inner);
@@ -363,6 +370,7 @@ void job_destroy(struct job *j)
     free(j->word);
     free(j->reason);
     free(j->nodes);
+    free(j->exclude);
     free(j->error);
     explicit_bzero(j->secret, sizeof j->secret);
     free(j);

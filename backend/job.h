@@ -34,6 +34,7 @@ struct job {
     const struct engine *engine;
     const struct model_config *config;
     enum job_state state;
+    uint64_t number;   /* unique in this run, in the order in which they were made */
     char *unique_name; /* the scheduler's job name: sfs-<identity>-<model>-<n> */
     char *id;          /* NULL until submitted */
     char *name;        /* "<cluster>.<id>"; NULL until submitted */
@@ -54,6 +55,21 @@ struct job {
     struct timespec submitted, started, ended, since; /* since: the state */
     int rc;                                           /* ENDED: 0, or why as a negative errno */
     char *error; /* its sentence, with the last log lines; NULL = in order */
+
+    /* Set by its model before the submission. */
+    int64_t time_s; /* its time limit; 0 = as the configuration says */
+    char *exclude;  /* nodes that others run on, as the scheduler lists them; "" = none. Owned */
+
+    /* What its model thinks of it. */
+    bool let_go;   /* it counts no more */
+    bool retiring; /* no new questions: it ends when those that it has are answered */
+    bool ageing;   /* its time limit is near: another is to take its place */
+    bool counted;  /* its end was */
+    bool learnt;   /* what it took to start was */
+    bool told;     /* that its time limit comes near, by an event */
+    /* mono_ms() when it began to wait (again), runs, is healthy; 0 = not yet, or not seen. */
+    uint64_t queued_ms, running_ms, healthy_ms;
+    uint64_t extended_ms; /* when an extension was asked for last; 0 = never */
 
     struct list active; /* exchanges SENT or STREAMING on it */
     int n_active;
@@ -76,6 +92,12 @@ void job_leave(struct job *j);
 bool job_is_left(const struct job *j);
 
 void job_destroy(struct job *j);
+
+/* Ask the scheduler for so many more seconds, in the background. cb, which may be NULL, is called once unless the
+ * job is destroyed before: rc 0, or why not (scheduler.h). -EINVAL with a sentence where the job has no time limit,
+ * or does not run. */
+int job_extend(struct job *j, int64_t seconds, void (*cb)(void *arg, struct job *j, int rc, const char *err),
+               void *arg, struct err *e);
 
 /* In any state: scancel, and scancel again until it is seen to be over. */
 void job_cancel(struct job *j, const char *why);

@@ -42,11 +42,16 @@ struct follow { /* one file on the cluster */
 
 struct job_inner {
     /* job.c */
-    char *true_script;                   /* with the secrets; wiped when it is submitted */
-    struct timer *retry;                 /* SUBMITTING: another try; ENDING: scancel again; ENDED: the hour */
-    int tries;                           /* of what retry does */
-    uint64_t ending_since;               /* mono_ms() */
-    int calls;                           /* callbacks that the scheduler still owes: until then it is kept */
+    char *true_script;     /* with the secrets; wiped when it is submitted */
+    struct timer *retry;   /* SUBMITTING: another try; ENDING: scancel again; ENDED: the hour */
+    int tries;             /* of what retry does */
+    uint64_t ending_since; /* mono_ms() */
+    int calls;             /* callbacks that the scheduler still owes: until then it is kept */
+    bool apart;            /* this submission keeps it off the nodes of others */
+    bool extending;        /* an extension is asked for */
+    int64_t extension_s;   /* that */
+    void (*extended_cb)(void *arg, struct job *j, int rc, const char *err);
+    void *extended_arg;
     bool sent;                           /* a submission is under way, or was made */
     bool unsure;                         /* the reply to sbatch was lost: it is looked for by its name */
     bool cancelling;                     /* a scancel is under way */

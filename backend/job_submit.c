@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a job asks of its scheduler: to be begun, and to be ended. Both may be lost on the way: a submission
+/* What a job asks of its scheduler: to be begun, to have more time, and to be ended. The first
+ * and the last may be lost on the way: a submission
  * is looked for by its unique name before it is made again, a cancellation is repeated until the job is seen
  * to be over. */
 #include "backend/base/alloc.h"
@@ -46,12 +47,29 @@ static int refusal(int rc)
     return rc == -EHOSTUNREACH || rc == -EKEYREJECTED ? rc : -ECONNREFUSED;
 }
 
+/* No other node can take it, or it was refused for another reason: without the wish for a node of its own it is
+ * seen which. */
+static bool goes_anywhere(struct job *j, int rc, const char *why)
+{
+    if (rc != -ECONNREFUSED || !inner(j)->apart || j->state != JOB_SUBMITTING)
+        return false;
+    log_info("%s: refused off the nodes %s (%s); it is submitted without that wish", j->unique_name,
+             j->exclude, why);
+    job_replace(&j->exclude, "");
+    job_submit(j);
+    return true;
+}
+
 static void submitted_cb(void *arg, int rc, const char *id, const char *err)
 {
     struct job *j = arg;
 
     inner(j)->calls--;
+    if (goes_anywhere(j, rc, err))
+        return;
     if (rc == 0) {
+        if (inner(j)->apart && !j->exclude[0])
+            model_same_node(j->model);
         job_set_id(j, id);
         inner(j)->unsure = false;
         j->missing = 0;
@@ -143,6 +161,37 @@ static uint64_t to_spare(const struct job *me)
     return last + wait > now ? last + wait - now : 0;
 }
 
+/* The nodes that the script itself keeps off would be forgotten: what stands on the command line counts alone.
+ * Source: sbatch(1) 22.05, --exclude. */
+static void add_scripts_own(struct buf *out, const char *script)
+{
+    static const char *const forms[] = { "#SBATCH --exclude=", "#SBATCH --exclude ", "#SBATCH -x ",
+                                         "#SBATCH -x" };
+
+    for (const char *line = script; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+            if (strncmp(line, forms[i], strlen(forms[i])) != 0)
+                continue;
+            const char *list = line + strlen(forms[i]);
+            buf_addf(out, ",%.*s", (int)strcspn(list, " \t\n"), list);
+            break;
+        }
+    }
+}
+
+static char *excluded(const struct job *j)
+{
+    struct buf list = { 0 };
+
+    buf_adds(&list, j->exclude);
+    if (list.len > 0)
+        add_scripts_own(&list, inner(j)->true_script);
+    char *text = xstrdup(buf_str(&list));
+    buf_free(&list);
+    return text;
+}
+
 void job_submit(struct job *j)
 {
     uint64_t spare = to_spare(j);
@@ -176,12 +225,19 @@ void job_submit(struct job *j)
     watch_lease(j);
     house_event(j->cluster->house, "job", j->config->name, NULL, j->cluster->cfg->name, NULL, "submitting",
                 in->tries ? "submitted once more: it left no trace" : "somebody asks for its model");
-    struct job_spec spec = { .name = j->unique_name, .script = in->true_script, .secret = j->secret };
+    char *exclude = excluded(j);
+    struct job_spec spec = { .name = j->unique_name,
+                             .script = in->true_script,
+                             .secret = j->secret,
+                             .exclude = exclude,
+                             .time_s = j->time_s };
+    in->apart |= j->exclude[0] != '\0';
     in->unsure = false;
     in->sent = true;
     in->calls++;
     j->missing = 0;
     j->cluster->sched->ops->submit(j->cluster->sched, &spec, submitted_cb, j);
+    free(exclude);
 }
 
 /* Whole queries do not list a submission whose reply was lost: it never arrived. That of a former daemon is not
@@ -201,6 +257,44 @@ void job_submit_again(struct job *j)
         job_set_error(j, -ECONNREFUSED, "the job could not be submitted: %s", j->reason);
         job_handle(j, JOB_EV_REFUSED, j->error);
     }
+}
+
+/* ---- More time */
+
+static void extended_cb(void *arg, int rc, const char *err)
+{
+    struct job *j = arg;
+    struct job_inner *in = inner(j);
+
+    in->calls--;
+    in->extending = false;
+    if (rc == 0 && j->ends_at)
+        j->ends_at += in->extension_s; /* as the next query will show, in a while */
+    if (in->extended_cb)
+        in->extended_cb(in->extended_arg, j, rc, err);
+    cluster_look(j->cluster);
+}
+
+int job_extend(struct job *j, int64_t seconds, void (*cb)(void *arg, struct job *j, int rc, const char *err),
+               void *arg, struct err *e)
+{
+    struct job_inner *in = inner(j);
+    const struct scheduler *s = j->cluster->sched;
+
+    if (!s->ops->extend)
+        return err_set(e, -EINVAL, "jobs of kind \"%s\" have no time limit", s->ops->kind);
+    if (!j->id || !job_has_run(j))
+        return err_set(e, -EINVAL, "job %s does not run: it is %s", j->name ? j->name : j->unique_name,
+                       job_state_name(j->state));
+    if (in->extending)
+        return err_set(e, -EINVAL, "more time for job %s is asked for already", j->name);
+    in->calls++;
+    in->extending = true;
+    in->extension_s = seconds;
+    in->extended_cb = cb;
+    in->extended_arg = arg;
+    s->ops->extend(j->cluster->sched, j->id, seconds, extended_cb, j);
+    return 0;
 }
 
 /* ---- Ending */

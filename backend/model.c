@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a model. It sleeps without a job; the first question submits one and all further questions join
- * that wake; when the job's engine is healthy, questions go out to its slots in the order in which they came;
- * when the last answer has ended and nobody asks for idle_timeout, the job is cancelled. A job that is taken
- * away while somebody waits is replaced; one that a person cancels is let go, and those who waited for it are
- * told so. */
+/* The life of a model. It sleeps without a job; the first question submits as many as it is to have and all further
+ * questions join that wake; when the first engine is healthy, questions go out to slots in the order in which they
+ * came; when the last answer has ended and nobody asks for idle_timeout, the jobs are cancelled. Its state follows
+ * from the best of its jobs. The last one that is taken away while somebody waits is replaced; if a person cancels
+ * it, it is let go, and those who waited for it are told so. model_jobs.c has the set of jobs. */
 #include "backend/model_private.h"
 #include "backend/base/alloc.h"
-#include "backend/base/buf.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* Jobs that end before they are healthy are replaced so often in a row: a cluster that takes each away again
+/* While none is healthy, jobs that are lost are replaced so often in a row: a cluster that takes each away again
  * will do it once more, and the people who wait should hear of it. */
 #define RELAUNCHES_MAX 3
 
@@ -19,16 +18,16 @@
 
 static const char *const names[] = {
     [MODEL_ASLEEP] = "asleep",     /* no job */
-    [MODEL_QUEUED] = "queued",     /* the job is submitted and does not run yet */
-    [MODEL_STARTING] = "starting", /* it runs, the engine is not healthy */
-    [MODEL_READY] = "ready",       /* questions go out */
-    [MODEL_DRAINING] = "draining", /* the job is being ended; the next question begins another */
+    [MODEL_QUEUED] = "queued",     /* jobs are submitted, or about to be, and none runs yet */
+    [MODEL_STARTING] = "starting", /* one runs, no engine is healthy */
+    [MODEL_READY] = "ready",       /* one is healthy: questions go out */
+    [MODEL_DRAINING] = "draining", /* all jobs are being ended; the next question begins others */
     [MODEL_FAILED] = "failed",     /* last_error says why; the next question tries again */
 };
 
 const struct model_transition model_transitions[] = {
     { MODEL_ASLEEP, MODEL_WANTED, MODEL_QUEUED },
-    { MODEL_ASLEEP, MODEL_JOB_ADOPTED, MODEL_QUEUED },
+    { MODEL_ASLEEP, MODEL_ADOPTED, MODEL_QUEUED },
     { MODEL_QUEUED, MODEL_JOB_RUNS, MODEL_STARTING },
     { MODEL_QUEUED, MODEL_JOB_HEALTHY, MODEL_READY },
     { MODEL_QUEUED, MODEL_JOB_LOST, MODEL_ASLEEP },
@@ -55,7 +54,9 @@ const struct model_transition model_transitions[] = {
     { MODEL_READY, MODEL_STOP, MODEL_DRAINING },
     { MODEL_DRAINING, MODEL_JOB_GONE, MODEL_ASLEEP },
     { MODEL_DRAINING, MODEL_WANTED, MODEL_QUEUED },
+    { MODEL_DRAINING, MODEL_ADOPTED, MODEL_QUEUED },
     { MODEL_FAILED, MODEL_WANTED, MODEL_QUEUED },
+    { MODEL_FAILED, MODEL_ADOPTED, MODEL_QUEUED },
 };
 const size_t model_n_transitions = sizeof model_transitions / sizeof model_transitions[0];
 
@@ -76,8 +77,9 @@ void model_handle(struct model *m, enum model_event ev, const char *reason)
         m->state = t->next;
         if (from != t->next)
             m->since = wall_now();
-        house_event(m->house, "model", m->cfg->name, m->job ? m->job->name : NULL, m->cfg->cluster->name,
-                    names[from], names[t->next], reason);
+        const struct job *j = model_job(m);
+        house_event(m->house, "model", m->cfg->name, j ? j->name : NULL, m->cfg->cluster->name, names[from],
+                    names[t->next], reason);
         enter(m, ev);
         return;
     }
@@ -85,73 +87,42 @@ void model_handle(struct model *m, enum model_event ev, const char *reason)
 
 /* ---- Entries */
 
-static void set_error(struct model *m, int rc, const char *text)
+void model_set_error(struct model *m, int rc, const char *text)
 {
-    free(m->last_error);
-    m->last_error = xstrdup(text);
-    m->rc = rc;
-}
+    char *copy = text ? xstrdup(text) : NULL;
 
-static void set_deadline(struct model *m, int64_t seconds)
-{
-    if (seconds > 0)
-        timer_start_ms(m->deadline, (uint64_t)seconds * 1000);
-    else
-        timer_stop(m->deadline);
+    free(m->last_error);
+    m->last_error = copy;
+    m->rc = rc;
 }
 
 static void enter_asleep(struct model *m)
 {
-    m->job = NULL;
     m->relaunches = 0;
-    timer_stop(m->deadline);
-}
-
-static void enter_queued(struct model *m, enum model_event ev)
-{
-    if (ev != MODEL_JOB_QUEUED && ev != MODEL_JOB_ADOPTED) { /* else the same job waits, again perhaps */
-        m->job = job_create(house_cluster(m->house, m->cfg->cluster->name), m);
-        m->wakes++;
-    }
-    set_deadline(m, m->cfg->job.start_timeout_s);
+    m->target = 0;
+    m->time_s = 0;
 }
 
 static void enter_ready(struct model *m)
 {
     m->relaunches = 0;
-    timer_stop(m->deadline);
-    set_error(m, 0, NULL);
+    model_set_error(m, 0, NULL);
     model_post_dispatch(m);
-}
-
-/* Those who waited for a job that a person has cancelled hear of it; who came after that waits for another. */
-static void fail_those_of(struct model *m, const struct job *cancelled)
-{
-    if (m->n_waiting > 0)
-        set_error(m, -ECANCELED, "the job was cancelled");
-    model_fail_waiting(m, &cancelled->since);
 }
 
 static void enter_draining(struct model *m, enum model_event ev)
 {
-    struct job *j = m->job;
-
-    timer_stop(m->deadline);
     if (ev == MODEL_STOP)
         model_cancel(m, (uid_t)-1, m->house->stopping ? "the mount ended" : "the model was stopped");
-    if (ev == MODEL_JOB_CANCELLED)
-        fail_those_of(m, j);
-    else
-        job_cancel(j, ev == MODEL_IDLE ? "nobody asked for idle_timeout" : "stopped");
+    if (ev != MODEL_JOB_CANCELLED)
+        model_let_all_go(m, ev == MODEL_IDLE ? "nobody asked for idle_timeout" : "stopped");
 }
 
 static void enter_failed(struct model *m)
 {
-    timer_stop(m->deadline);
-    if (m->job && job_live(m->job))
-        job_cancel(m->job, m->last_error);
-    m->job = NULL;
+    model_let_all_go(m, m->last_error);
     m->relaunches = 0;
+    m->time_s = 0;
     model_fail_waiting(m, NULL);
 }
 
@@ -162,10 +133,9 @@ static void enter(struct model *m, enum model_event ev)
         enter_asleep(m);
         break;
     case MODEL_QUEUED:
-        enter_queued(m, ev);
+        model_fill(m);
         break;
     case MODEL_STARTING:
-        set_deadline(m, m->cfg->job.ready_timeout_s);
         break;
     case MODEL_READY:
         enter_ready(m);
@@ -180,88 +150,104 @@ static void enter(struct model *m, enum model_event ev)
     if (m->state != MODEL_QUEUED && m->state != MODEL_STARTING)
         m->woken = false;
     model_mind_idle(m);
+    model_mind(m);
     house_changed(m->house);
 }
 
 /* ---- Events from outside */
 
+/* Jobs that stay up are not ended by the clock; it ends those above them. */
 static void idle_cb(void *arg)
 {
-    model_handle(arg, MODEL_IDLE, "nobody asked for idle_timeout");
-}
-
-static void deadline_cb(void *arg)
-{
     struct model *m = arg;
-    struct err e = { 0 };
-    struct job *j = m->job;
 
-    if (m->state == MODEL_QUEUED)
-        err_set(&e, 0, "the job did not start within start_timeout (%lld s)%s%s",
-                (long long)m->cfg->job.start_timeout_s, j->reason[0] ? "; the scheduler's reason: " : "",
-                j->reason);
-    else
-        err_set(&e, 0, "the engine was not healthy within ready_timeout (%lld s)",
-                (long long)m->cfg->job.ready_timeout_s);
-    job_blame(j, -ETIMEDOUT, e.text);
-    if (m->state != MODEL_QUEUED) {
-        struct buf whole = { 0 };
-        buf_adds(&whole, e.text);
-        job_last_words(j, &whole);
-        err_set(&e, 0, "%s", buf_str(&whole));
-        buf_free(&whole);
+    if (model_floor(m) > 0) {
+        m->target = model_floor(m);
+        model_mind(m);
+    } else {
+        model_handle(m, MODEL_IDLE, "nobody asked for idle_timeout");
     }
-    set_error(m, -ETIMEDOUT, e.text);
-    model_handle(m, MODEL_DEADLINE, e.text);
 }
 
-/* A job of ours is over. Where it was taken away and somebody waits, another is begun. */
+/* A job of ours is over. While others are there, they go on and another takes its place. The last one is replaced
+ * where it was taken away and somebody waits, or some are to be up in any case. */
 static void job_ended(struct model *m, struct job *j)
 {
-    if (m->state == MODEL_DRAINING) {
-        model_handle(m, MODEL_JOB_GONE, NULL);
+    bool lost = job_was_lost(j), stays_up = model_floor(m) > 0;
+
+    model_job_ended(m, j);
+    model_set_error(m, j->rc, j->error);
+    if (model_best(m))
         return;
-    }
-    set_error(m, j->rc, j->error);
-    if (m->n_waiting == 0 && job_was_lost(j))
+    if (lost && m->n_waiting == 0 && !stays_up)
         model_handle(m, MODEL_JOB_LOST, j->error);
-    else if (job_was_lost(j) && ++m->relaunches <= RELAUNCHES_MAX)
+    else if (lost && (++m->relaunches <= RELAUNCHES_MAX || stays_up))
         model_handle(m, MODEL_JOB_REPLACE, j->error);
     else
         model_handle(m, MODEL_JOB_FAILED, m->last_error);
 }
 
-/* Only where the job stands now counts: several posts may have come to the same. */
+/* Those who waited for a job that a person has cancelled hear of it; who came after that waits for another. While
+ * others are there they answer, and a new one takes its place. */
+static void job_cancelled(struct model *m, struct job *j)
+{
+    j->let_go = true;
+    if (model_best(m))
+        return;
+    if (m->n_waiting > 0)
+        model_set_error(m, -ECANCELED, "the job was cancelled");
+    model_fail_waiting(m, &j->since);
+    model_handle(m, MODEL_JOB_CANCELLED, "its job was cancelled");
+    if (m->n_waiting > 0)
+        model_handle(m, MODEL_WANTED, NULL);
+}
+
+/* Only where a job stands now counts: several posts may have come to the same. */
+static void hear(struct model *m, struct job *j)
+{
+    if (!j->let_go && job_is_cancelled(j)) {
+        job_cancelled(m, j);
+    } else if (!j->let_go && j->over && !j->counted) {
+        job_ended(m, j);
+    } else if (j->state == JOB_HEALTHY && !j->learnt) {
+        j->learnt = true;
+        model_learn_start(m, j);
+        if (m->state == MODEL_READY) /* what was lost is replaced */
+            model_set_error(m, 0, NULL);
+    }
+}
+
+/* The model is as far as the best of its jobs. */
+static void follow(struct model *m, const struct job *best)
+{
+    if (!best)
+        return;
+    if (best->state == JOB_HEALTHY) {
+        model_handle(m, MODEL_JOB_HEALTHY, NULL);
+        model_post_dispatch(m);
+    } else if (best->state == JOB_RUNNING || best->state == JOB_FOUND) {
+        model_handle(m, MODEL_JOB_RUNS, NULL);
+    } else {
+        model_handle(m, MODEL_JOB_QUEUED, best->reason);
+    }
+}
+
 static void news(void *arg, int what)
 {
     struct model *m = arg;
-    struct job *j = m->job;
 
     (void)what;
-    if (j && job_is_cancelled(j)) {
-        model_handle(m, MODEL_JOB_CANCELLED, "its job was cancelled");
-        if (m->n_waiting > 0)
-            model_handle(m, MODEL_WANTED, NULL);
-        j = m->job; /* another perhaps */
-    }
-    if (!j)
-        return;
-    if (j->over) {
-        job_ended(m, j);
-    } else if (j->state == JOB_HEALTHY) {
-        model_handle(m, MODEL_JOB_HEALTHY, NULL);
-        model_post_dispatch(m);
-    } else if (j->state == JOB_RUNNING || j->state == JOB_FOUND) {
-        model_handle(m, MODEL_JOB_RUNS, NULL);
-    } else if (j->state == JOB_PENDING) {
-        model_handle(m, MODEL_JOB_QUEUED, j->reason);
-    }
+    list_for_each(j, &m->house->jobs, struct job, link) if (j->model == m) hear(m, j);
+    if (m->state == MODEL_DRAINING && !model_holds_any(m))
+        model_handle(m, MODEL_JOB_GONE, NULL);
+    follow(m, model_best(m));
+    model_mind(m);
     house_changed(m->house);
 }
 
 void model_job_news(struct model *m, struct job *j)
 {
-    if (m && m->job == j)
+    if (m && j->model == m)
         mailbox_post(m->house->mail, news, m, 0);
 }
 
@@ -270,30 +256,41 @@ unsigned model_wakes(const struct model *m)
     return m->wakes;
 }
 
-void model_adopt(struct model *m, struct job *j)
+/* A person asks: nothing of the past stands in the way. */
+void model_want(struct model *m)
 {
-    if (m->job) {
-        job_cancel(j, "its model has a job already");
-        return;
+    m->stopped = false;
+    if (m->state == MODEL_ASLEEP || m->state == MODEL_FAILED || m->state == MODEL_DRAINING) {
+        model_wake_target(m);
+        m->may_begin_ms = 0;
+        m->short_lives = 0;
     }
-    m->job = j;
-    model_handle(m, MODEL_JOB_ADOPTED, "its job is taken up again");
+    model_handle(m, MODEL_WANTED, NULL);
+    list_for_each(j, &m->house->jobs, struct job, link) if (model_keeps(m, j)) job_attend(j);
+    model_mind(m);
+}
+
+void model_wake_for(struct model *m, int64_t time_s)
+{
+    if (!m->house->stopping)
+        m->time_s = time_s;
+    model_wake(m);
 }
 
 void model_wake(struct model *m)
 {
     if (m->house->stopping)
         return;
-    model_handle(m, MODEL_WANTED, NULL);
+    model_want(m);
     m->woken = m->state == MODEL_QUEUED || m->state == MODEL_STARTING;
-    if (m->job)
-        job_attend(m->job);
 }
 
 void model_stop(struct model *m, const char *why)
 {
+    m->stopped = true;
     model_cancel(m, (uid_t)-1, why);
     model_handle(m, MODEL_STOP, why);
+    model_let_all_go(m, why); /* those too that only finish what they have */
 }
 
 /* ---- Making and showing */
@@ -306,8 +303,11 @@ struct model *model_create(struct house *h, const struct model_config *cfg)
     m->cfg = cfg;
     m->since = wall_now();
     list_init(&m->waiting);
+    m->replicas = cfg->replicas;
     m->idle = timer_create_on(h->loop, idle_cb, m);
-    m->deadline = timer_create_on(h->loop, deadline_cb, m);
+    m->mind = timer_create_on(h->loop, model_mind_cb, m);
+    if (cfg->min > 0)
+        model_mind(m); /* when the loop runs: jobs of an earlier mount may be adopted before */
     return m;
 }
 
@@ -318,7 +318,7 @@ void model_destroy(struct model *m)
     model_cancel(m, (uid_t)-1, "the mount ended");
     mailbox_forget(m->house->mail, m);
     timer_destroy(m->idle);
-    timer_destroy(m->deadline);
+    timer_destroy(m->mind);
     list_for_each(j, &m->house->jobs, struct job, link) if (j->model == m) j->model = NULL;
     free(m->last_error);
     free(m);
@@ -337,11 +337,6 @@ struct house *model_house(const struct model *m)
 enum model_state model_state(const struct model *m)
 {
     return m->state;
-}
-
-struct job *model_job(const struct model *m)
-{
-    return m->job;
 }
 
 json_t *model_since(const struct model *m)

@@ -7,7 +7,7 @@
 #include "backend/base/list.h"
 #include "backend/config.h"
 /* The life of one model: it sleeps until a question comes, holds questions while a job starts, hands them out
- * to the job's slots in order, and goes to sleep when nobody asked for idle_timeout. model.c has the state
+ * to the slots of its jobs in order, and goes to sleep when nobody asked for idle_timeout. model.c has the state
  * table. Loop thread. */
 
 struct house;
@@ -23,7 +23,7 @@ void model_destroy(struct model *m); /* exchanges left are cancelled; NULL is al
 const struct model_config *model_config(const struct model *m);
 enum model_state model_state(const struct model *m);
 const char *model_state_name(enum model_state s);
-struct job *model_job(const struct model *m); /* the current job or NULL */
+struct job *model_job(const struct model *m); /* the oldest healthy one, else the oldest live one, or NULL */
 
 /* Would a further question be refused now? 0, or -EBUSY with the sentence: asked when `ask` is opened. */
 int model_may_ask(const struct model *m, struct err *e);
@@ -38,8 +38,21 @@ void model_adopt(struct model *m, struct job *j);
 
 /* As a question would; joins a wake under way; a failed model tries again. */
 void model_wake(struct model *m);
+void model_wake_for(struct model *m,
+                    int64_t time_s); /* likewise, and jobs begun until it sleeps have this time limit */
 
-/* Cancels what waits and what is in flight (ECANCELED) and the job. why is shown to those readers. */
+/* So many jobs from now on, also at the next wakes; a sleeping model is woken. -EINVAL with the sentence. */
+int model_set_replicas(struct model *m, int n, struct err *e);
+
+/* It does not fall asleep, and has successors begun at time limits, for so long; 0 ends that. It wakes nothing. */
+void model_pin(struct model *m, int64_t seconds);
+
+/* Ask for a later time limit of all its running jobs, or of one; what comes of it is told in `events`, and a refusal
+ * in last_error too. -EINVAL with the sentence where none runs, or has a limit. */
+int model_extend(struct model *m, int64_t seconds, struct err *e);
+int model_extend_job(struct job *j, int64_t seconds, struct err *e);
+
+/* Cancels what waits and what is in flight (ECANCELED) and its jobs. why is shown to those readers. */
 void model_stop(struct model *m, const char *why);
 
 /* Cancel every exchange of one user, or of all with (uid_t)-1. Returns how many. */
@@ -57,7 +70,14 @@ void model_exchange_ended(struct model *m, struct exchange *x);
 struct house *model_house(const struct model *m);
 json_t *model_since(const struct model *m); /* when its state began; a new reference */
 
-/* Something changed of its job; acted upon through the mailbox. m may be NULL. */
+/* j, a live job of an earlier mount, is one of its jobs from now on, in whatever state both are. A model without jobs
+ * keeps as many as it adopts; its min counts all the same. Before the loop runs, or at any time later. */
+void model_adopt(struct model *m, struct job *j);
+
+/* Its scheduler would not begin a job off the nodes of the others, and has without that wish. m may be NULL. */
+void model_same_node(struct model *m);
+
+/* Something changed of one of its jobs; acted upon through the mailbox. m may be NULL. */
 void model_job_news(struct model *m, struct job *j);
 
 /* A question waits or is under way, or a person waits for it to be ready. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The questions of one model: they wait in line, are handed to the slots of its job in the order in which
+/* The questions of one model: they wait in line, are handed to the slots of its jobs in the order in which
  * they were taken, go back to their place when their engine is lost, and are counted when they end. */
 #include "backend/model_private.h"
 
@@ -14,27 +14,39 @@ static void tell_use(struct model *m)
     m->house->used.ms = mono_ms();
 }
 
+static void hand_out(struct model *m, struct exchange *x, struct job *j)
+{
+    list_remove(&x->link);
+    m->n_waiting--;
+    m->n_active++;
+    x->job = j;
+    x->state = EXCHANGE_SENT;
+    snprintf(x->job_name, sizeof x->job_name, "%s", j->name ? j->name : "");
+    list_append(&j->active, &x->link);
+    j->n_active++;
+    m->house->used.count++;
+    tell_use(m);
+    x->ops->send(x);
+    house_changed(m->house);
+}
+
+/* The first in line, unless the jobs with a free slot are those that lost it before. */
+static struct exchange *first_that_goes(struct model *m, struct job **j)
+{
+    list_for_each(x, &m->waiting, struct exchange, link) if ((*j = model_pick(m, x))) return x;
+    return NULL;
+}
+
 static void dispatch(void *arg, int what)
 {
     struct model *m = arg;
+    struct job *j;
 
     (void)what;
     m->dispatching = false;
-    while (m->state == MODEL_READY && m->n_waiting > 0 && job_has_slot(m->job)) {
-        struct exchange *x = list_first(&m->waiting, struct exchange, link);
-        list_remove(&x->link);
-        m->n_waiting--;
-        m->n_active++;
-        x->job = m->job;
-        x->state = EXCHANGE_SENT;
-        snprintf(x->job_name, sizeof x->job_name, "%s", m->job->name ? m->job->name : "");
-        list_append(&m->job->active, &x->link);
-        m->job->n_active++;
-        m->house->used.count++;
-        tell_use(m);
-        x->ops->send(x);
-        house_changed(m->house);
-    }
+    for (struct exchange *x; m->state == MODEL_READY && model_has_slot(m) && (x = first_that_goes(m, &j));)
+        hand_out(m, x, j);
+    model_mind(m); /* those that still wait may be a reason for more jobs */
 }
 
 void model_post_dispatch(struct model *m)
@@ -45,7 +57,23 @@ void model_post_dispatch(struct model *m)
     mailbox_post(m->house->mail, dispatch, m, 0);
 }
 
-/* Idle time runs from the end of the last answer, and never while anything waits or is in flight. */
+/* Idle time runs from the end of the last answer, and never while anything waits or is in flight; a pin outlasts
+ * it. */
+static void wind(struct model *m, uint64_t idle_ms)
+{
+    uint64_t pin = model_pinned_ms(m), timeout = (uint64_t)m->cfg->job.idle_timeout_s * 1000;
+    uint64_t left = timeout > idle_ms ? timeout - idle_ms : 0;
+
+    if (timeout > 0)
+        timer_start_ms(m->idle, left > pin ? left : pin);
+}
+
+void model_rewind_idle(struct model *m)
+{
+    if (m->idle_since.tv_sec)
+        wind(m, mono_ms() - m->idle_ms);
+}
+
 void model_mind_idle(struct model *m)
 {
     bool idle = m->state == MODEL_READY && m->n_waiting == 0 && m->n_active == 0;
@@ -55,8 +83,8 @@ void model_mind_idle(struct model *m)
         m->idle_since = (struct timespec){ 0 };
     } else if (m->idle_since.tv_sec == 0) {
         m->idle_since = wall_now();
-        if (m->cfg->job.idle_timeout_s > 0)
-            timer_start_ms(m->idle, (uint64_t)m->cfg->job.idle_timeout_s * 1000);
+        m->idle_ms = mono_ms();
+        wind(m, 0);
     }
 }
 
@@ -99,6 +127,8 @@ static void count(struct model *m, const struct exchange *x)
     m->completion_tokens += x->completion_tokens;
     if (x->state == EXCHANGE_DONE && x->completion_tokens > 1 && x->begun.tv_sec && seconds > 0)
         m->per_s = (double)x->completion_tokens / seconds;
+    if (x->state == EXCHANGE_DONE && x->begun.tv_sec)
+        model_learn_answer(m, seconds);
 }
 
 void model_exchange_ended(struct model *m, struct exchange *x)
@@ -177,7 +207,8 @@ int model_may_ask(const struct model *m, struct err *e)
     /* Those that a free slot takes at once do not wait; where none may wait, the first ones still wake the
      * model. */
     bool at_once = m->state == MODEL_READY || m->cfg->max_queue == 0;
-    int room = m->cfg->max_queue + (at_once && m->cfg->slots > m->n_active ? m->cfg->slots - m->n_active : 0);
+    int slots = m->state == MODEL_READY ? model_free_slots(m) : m->cfg->slots - m->n_active;
+    int room = m->cfg->max_queue + (at_once && slots > 0 ? slots : 0);
 
     if (m->house->stopping)
         return err_set(e, -ECANCELED, "the mount is ending");
@@ -199,10 +230,10 @@ int model_submit(struct model *m, struct exchange *x, struct err *e)
     x->turn = ++m->turns;
     list_append(&m->waiting, &x->link);
     m->n_waiting++;
+    if (m->n_waiting + m->n_active > m->most_asked)
+        m->most_asked = m->n_waiting + m->n_active;
     model_mind_idle(m);
-    model_handle(m, MODEL_WANTED, NULL);
-    if (m->job)
-        job_attend(m->job);
+    model_want(m);
     house_changed(m->house);
     model_post_dispatch(m);
     return 0;

@@ -23,9 +23,17 @@ static json_t *live_jobs(const struct model *m)
     return all;
 }
 
+/* The job that its state follows from, which says why it is there. */
+static const struct job *shown(const struct model *m)
+{
+    const struct job *best = model_best(m);
+
+    return best && m->state != MODEL_DRAINING && m->state != MODEL_FAILED ? best : model_job(m);
+}
+
 json_t *model_status(const struct model *m)
 {
-    const struct job *j = m->job;
+    const struct job *j = shown(m);
     struct timespec start = { .tv_sec = j ? j->expected_start : 0 };
     char *endpoint = m->house->endpoint[0] ? xasprintf("%s/%s", m->house->endpoint, m->cfg->name) : NULL;
     double progress = j ? job_progress(j) : -1;
@@ -33,14 +41,14 @@ json_t *model_status(const struct model *m)
     struct buf served = { 0 };
     engine_served_name(m->cfg, &served);
     json_t *s = json_pack(
-        "{s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:s,s:o,s:o,s:I,s:n}", "model", m->cfg->name, "description",
+        "{s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:s,s:o,s:o,s:I,s:o}", "model", m->cfg->name, "description",
         json_str(m->cfg->description), "state", model_state_name(m->state), "since", json_time(&m->since),
         "reason", json_str(reason), "queue_position",
         j && j->queue_position > 0 ? json_integer(j->queue_position) : json_null(), "expected_start",
         json_time(&start), "progress", progress >= 0 ? json_real(progress) : json_null(), "engine",
         m->cfg->engine, "served_model", json_str(buf_str(&served)), "cluster", m->cfg->cluster->name,
         "endpoint", json_str(endpoint), "idle_since", json_time(&m->idle_since), "idle_timeout_s",
-        (json_int_t)m->cfg->job.idle_timeout_s, "pinned_until");
+        (json_int_t)m->cfg->job.idle_timeout_s, "pinned_until", json_time(&m->pinned_until));
 
     json_object_set_new(s, "requests",
                         json_pack("{s:i,s:i,s:I,s:I}", "waiting", m->n_waiting, "active", m->n_active, "done",

@@ -198,6 +198,7 @@ struct prompt *prompt_create(struct house *h, uid_t uid, struct buf *text)
     p->reply_max = REPLY_MAX;
     p->text = *text;
     *text = (struct buf){ 0 };
+    exchange_set_beginning(&p->x, p->text.data, p->text.len);
     p->grew = p->x.asked;
     return p;
 }

@@ -400,6 +400,7 @@ void relay_ask(const struct request *q, struct model *m, const char *path, bool 
     r->stream = stream;
     exchange_init(&r->x, &relay_ops, geteuid());
     r->x.id = ++q->house->next_exchange;
+    exchange_set_beginning(&r->x, r->body.data, r->body.len);
     relay_hold_start(r);
     int rc = model_submit(m, &r->x, &e);
     if (rc == 0)

@@ -32,13 +32,11 @@ static void each_state_and_event_has_a_row_or_a_reason_to_be_ignored(void **stat
         { MODEL_ASLEEP, MODEL_JOB_QUEUED, MODEL_DEADLINE }, /* it has no job and no clock */
         { MODEL_FAILED, MODEL_JOB_QUEUED, MODEL_DEADLINE }, /* likewise */
         { MODEL_DRAINING, MODEL_JOB_QUEUED,
-          MODEL_JOB_CANCELLED },                           /* the job that is let go: only its end counts */
-        { MODEL_DRAINING, MODEL_IDLE, MODEL_DEADLINE },    /* its end is under way already */
-        { MODEL_QUEUED, MODEL_WANTED, MODEL_JOB_ADOPTED }, /* one wake for all; jobs are taken up at first */
-        { MODEL_STARTING, MODEL_WANTED, MODEL_JOB_ADOPTED },
-        { MODEL_READY, MODEL_WANTED, MODEL_JOB_ADOPTED },
-        { MODEL_DRAINING, MODEL_JOB_ADOPTED, MODEL_JOB_ADOPTED },
-        { MODEL_FAILED, MODEL_JOB_ADOPTED, MODEL_JOB_ADOPTED },
+          MODEL_JOB_CANCELLED },                        /* the job that is let go: only its end counts */
+        { MODEL_DRAINING, MODEL_IDLE, MODEL_DEADLINE }, /* its end is under way already */
+        { MODEL_QUEUED, MODEL_WANTED, MODEL_ADOPTED },  /* one wake for all; an adopted job joins it */
+        { MODEL_STARTING, MODEL_WANTED, MODEL_ADOPTED },
+        { MODEL_READY, MODEL_WANTED, MODEL_ADOPTED },
         { MODEL_QUEUED, MODEL_JOB_QUEUED, MODEL_JOB_QUEUED }, /* no news */
         { MODEL_STARTING, MODEL_JOB_RUNS, MODEL_JOB_RUNS },
         { MODEL_READY, MODEL_JOB_HEALTHY, MODEL_JOB_HEALTHY },
