@@ -44,8 +44,12 @@ static bool has_form(const char *form, char **words, int n, char **args)
         size_t len = strcspn(form, " ");
         if (i == n)
             return false;
+        const char *equal = memchr(form, '=', len);
+        size_t key = equal ? (size_t)(equal - form) + 1 : 0;
         if (is_argument(form))
             *args++ = words[i];
+        else if (key && strncmp(form, words[i], key) == 0)
+            *args++ = words[i] + key;
         else if (strlen(words[i]) != len || strncmp(form, words[i], len) != 0)
             return false;
         i++;
@@ -229,7 +233,7 @@ static void ctl_content(struct tree *t, const struct node *n, struct buf *out)
 {
     (void)t;
     for (const struct verb *v = n->row->file->verbs; v->form; v++)
-        buf_addf(out, "%-12s %s\n", v->form, v->help);
+        buf_addf(out, "%-18s %s\n", v->form, v->help);
 }
 
 #define CTL_FILE                                                                                             \

@@ -10,7 +10,8 @@
 #define CTL_WORDS_MAX 8
 
 struct verb {
-    /* "stop all", "wake MODEL": words as they are written; those in capitals stand for arguments. */
+    /* "stop all", "wake MODEL": words as they are written; those in capitals stand for arguments, also
+     * behind an equals sign: "wake time=DURATION". */
     const char *form;
     /* args are the arguments, in order. 0, or a negative errno with a sentence. */
     int (*act)(struct open_file *f, char **args, struct err *e);

@@ -9,6 +9,7 @@
      <model>/                 ask  reply  error  status  endpoint  env  ctl
          log/                 stdout  stderr
          job                  -> ../jobs/<cluster>.<id>, absent while the model sleeps
+         replicas/<cluster>.<id>  -> ../../jobs/<cluster>.<id>
      <alias>                  -> <model>
 
    Adding a file is a row here and a function in files/. A directory whose entries come and go has a list and
@@ -29,7 +30,7 @@
 /* Rows of entries that come and go have names that nothing is called; the list functions say the real
  * ones. */
 static const struct dir dir_root, dir_clusters, dir_cluster, dir_jobs, dir_job, dir_job_log, dir_job_models,
-    dir_model, dir_model_log;
+    dir_model, dir_model_log, dir_replicas;
 
 static const struct row top_rows[] = {
     { "/", 0755, ROW_DIR, .dir = &dir_root },
@@ -100,12 +101,18 @@ static const struct row model_rows[] = {
       .help = "stdout and stderr of the engine in the current job" },
     { "job", 0777, ROW_LINK, .link = link_current_job, .present = has_current_job,
       .help = "the current job; absent while the model sleeps" },
+    { "replicas", 0755, ROW_DIR, .dir = &dir_replicas,
+      .help = "links to all jobs that answer for the model" },
     { 0 },
 };
 static const struct row model_log_rows[] = {
     { "stdout", 0444, ROW_FILE, &file_model_stdout, .help = "what the engine wrote to its stdout" },
     { "stderr", 0444, ROW_FILE, &file_model_stderr, .help = "what the engine wrote to its stderr" },
     { 0 },
+};
+
+static const struct row replica_row[] = {
+    { "<cluster>.<id>", 0777, ROW_LINK, .link = link_replica, .present = is_replica },
 };
 
 /* ---- Entries that come and go */
@@ -194,6 +201,28 @@ static int find_job_model(struct tree *t, struct subject *s, const char *name, s
     return 0;
 }
 
+/* What the links are about is the model's job, so that each has an inode number of its own. */
+static void list_replicas(struct tree *t, struct subject *s, each_f *each, void *arg)
+{
+    const struct house *h = tree_house(t);
+
+    list_for_each(j, &h->jobs, struct job, link)
+    {
+        if (j->name && j->model == s->ptr && job_live(j))
+            each(arg, j->name, replica_row, subject_of(t, SUBJECT_JOB, j));
+    }
+}
+
+static int find_replica(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    struct job *j = house_job(tree_house(t), name);
+
+    if (!j || j->model != s->ptr || !job_live(j))
+        return -ENOENT;
+    *out = (struct node){ .row = replica_row, .subject = subject_of(t, SUBJECT_JOB, j) };
+    return 0;
+}
+
 static const struct dir dir_root = { root_rows, list_models, find_model };
 static const struct dir dir_clusters = { NULL, list_clusters, find_cluster };
 static const struct dir dir_cluster = { cluster_rows, NULL, NULL };
@@ -202,6 +231,7 @@ static const struct dir dir_job = { job_rows, NULL, NULL };
 static const struct dir dir_job_log = { job_log_rows, NULL, NULL };
 static const struct dir dir_job_models = { NULL, list_job_models, find_job_model };
 static const struct dir dir_model = { model_rows, NULL, NULL };
+static const struct dir dir_replicas = { NULL, list_replicas, find_replica };
 static const struct dir dir_model_log = { model_log_rows, NULL, NULL };
 
 /* ---- The parts. At most 256 rows in all: see node_ino(). */
@@ -216,6 +246,7 @@ const struct part tree_parts[] = {
     PART("/", SUBJECT_MODEL, model_row),
     PART("<model>/", SUBJECT_MODEL, model_rows),
     PART("<model>/log/", SUBJECT_MODEL, model_log_rows),
+    PART("<model>/replicas/", SUBJECT_JOB, replica_row),
     PART("clusters/", SUBJECT_CLUSTER, cluster_row),
     PART("clusters/<name>/", SUBJECT_CLUSTER, cluster_rows),
     PART("jobs/", SUBJECT_JOB, job_row),

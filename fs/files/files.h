@@ -22,6 +22,8 @@ extern const struct file_ops file_events, file_log, file_job_stdout, file_job_st
 int link_alias(struct tree *t, struct subject *s, const char *name, struct buf *target);
 int link_current_job(struct tree *t, struct subject *s, const char *name, struct buf *target);
 int link_job_model(struct tree *t, struct subject *s, const char *name, struct buf *target);
+int link_replica(struct tree *t, struct subject *s, const char *name, struct buf *target);
+bool is_replica(struct tree *t, struct subject *s);
 bool has_current_job(struct tree *t, struct subject *s);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What the verbs do. Each only starts something, and returns: the write to ctl never waits for it. */
 #include "fs/files/verbs.h"
+#include "backend/base/units.h"
 #include "backend/job.h"
 #include "backend/model.h"
 #include "fs/asking.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char stopped[] = "stopped through `ctl`";
 
@@ -66,6 +69,63 @@ static int wake(struct open_file *f, char **args, struct err *e)
     return 0;
 }
 
+/* "30m" and the like, of at least a second: "0", which is never in a configuration, is none here. */
+static int duration(const char *verb, const char *text, int64_t *seconds, struct err *e)
+{
+    struct err why = { 0 };
+
+    if (parse_duration(text, 1, seconds, &why) < 0)
+        return err_set(e, -EINVAL, "\"%s%.40s\": %s", verb, text, why.text);
+    if (*seconds <= 0)
+        return err_set(e, -EINVAL, "\"%s%.40s\": a duration of at least a second is needed, as 30m", verb,
+                       text);
+    return 0;
+}
+
+static int wake_for(struct open_file *f, char **args, struct err *e)
+{
+    int64_t seconds;
+    int rc = duration("wake time=", args[0], &seconds, e);
+
+    if (rc == 0)
+        model_wake_for(f->node.subject->ptr, seconds);
+    return rc;
+}
+
+static int extend(struct open_file *f, char **args, struct err *e)
+{
+    int64_t seconds;
+    int rc = duration("extend ", args[0], &seconds, e);
+
+    return rc < 0 ? rc : model_extend(f->node.subject->ptr, seconds, e);
+}
+
+static int pin(struct open_file *f, char **args, struct err *e)
+{
+    int64_t seconds;
+    int rc = duration("pin ", args[0], &seconds, e);
+
+    if (rc == 0)
+        model_pin(f->node.subject->ptr, seconds);
+    return rc;
+}
+
+static int unpin(struct open_file *f, char **args, struct err *e)
+{
+    (void)args, (void)e;
+    model_pin(f->node.subject->ptr, 0);
+    return 0;
+}
+
+static int replicas(struct open_file *f, char **args, struct err *e)
+{
+    size_t digits = strspn(args[0], "0123456789");
+
+    if (digits == 0 || digits > 4 || args[0][digits])
+        return err_set(e, -EINVAL, "\"replicas %.40s\": a number of jobs is needed, as 2", args[0]);
+    return model_set_replicas(f->node.subject->ptr, atoi(args[0]), e);
+}
+
 static int stop(struct open_file *f, char **args, struct err *e)
 {
     (void)args, (void)e;
@@ -87,10 +147,15 @@ static int cancel_all(struct open_file *f, char **args, struct err *e)
 }
 
 const struct verb verbs_model[] = {
-    { "wake", wake, "start a job, as a question would", false },
-    { "stop", stop, "end the job; what waits for it fails with ECANCELED", false },
+    { "wake", wake, "start its jobs, as a question would", false },
+    { "wake time=DURATION", wake_for, "likewise, with this time limit for the jobs", false },
+    { "stop", stop, "end its jobs; what waits for them fails with ECANCELED", false },
     { "cancel", cancel, "end the answer that `reply` would give to you", true },
     { "cancel all", cancel_all, "end all that your user has asked", true },
+    { "extend DURATION", extend, "ask the scheduler for a later time limit of its running jobs", false },
+    { "pin DURATION", pin, "do not let it fall asleep for so long", false },
+    { "unpin", unpin, "end the pin", false },
+    { "replicas N", replicas, "have so many jobs, at the next wakes too; wakes it", false },
     { 0 },
 };
 
@@ -107,7 +172,16 @@ static int job_verb_cancel(struct open_file *f, char **args, struct err *e)
     return 0;
 }
 
+static int job_verb_extend(struct open_file *f, char **args, struct err *e)
+{
+    int64_t seconds;
+    int rc = duration("extend ", args[0], &seconds, e);
+
+    return rc < 0 ? rc : model_extend_job(f->node.subject->ptr, seconds, e);
+}
+
 const struct verb verbs_job[] = {
     { "cancel", job_verb_cancel, "end the job; its model may start another", false },
+    { "extend DURATION", job_verb_extend, "ask the scheduler for a later time limit", false },
     { 0 },
 };
