@@ -376,10 +376,19 @@ static const struct {
     { "[mount]\ndurable = true",
       "f.toml:2: the key \"durable\" in [mount] is known but not supported by this version" },
     { MODEL "[cluster.a]\ntunnel = 'vpn'", "f.toml:4: tunnel in [cluster.a] must be..." },
-    { MODEL "replicas = 2",
-      "f.toml:3: the key \"replicas\" in [model.m] is known but not supported by this version" },
-    { MODEL "keep_alive = 'relay'",
-      "f.toml:3: the key \"keep_alive\" in [model.m] is known but not supported by this version" },
+    { MODEL "share = 'x'",
+      "f.toml:3: the key \"share\" in [model.m] is known but not supported by this version" },
+
+    /* how many jobs, and what comes at their time limit */
+    { MODEL "replicas = 0", "f.toml:3: replicas in [model.m] must lie between 1 and 1000, not be 0" },
+    { MODEL "replicas = 3\nmax = 2", "f.toml:4: max = 2 in [model.m] is less than replicas = 3" },
+    { MODEL "min = 3\nmax = 2", "f.toml:4: max = 2 in [model.m] is less than min = 3" },
+    { MODEL "replicas = 9", "f.toml:3: 9 jobs of [model.m] are more than max_jobs = 8 of its cluster" },
+    { MODEL "keep_alive = 'for ever'",
+      "f.toml:3: keep_alive in [model.m] must be \"cancel\", \"extend\" or \"relay\", not \"for ever\"" },
+    { MODEL "relay_lead = 'soon'", "f.toml:3: relay_lead in [model.m] is wrong: \"soon\" is no duration: "
+                                   "write \"90s\", \"30m\", \"4h\", \"30d\", "
+                                   "\"4:00:00\", \"1-00:00:00\" or \"0\" for never, at most 36500 days" },
     { MODEL "max_model_len = -1",
       "f.toml:3: max_model_len in [model.m] must lie between 0 and 2147483647, not be -1" },
     { MODEL "pre_pull = ['a b']",
