@@ -407,13 +407,19 @@ bool job_is_unproven(const struct job *j)
     return inner(j)->unproven && job_live(j);
 }
 
+/* A scheduler lets a job run over its time for a while, or has ended it: that is not known before it is asked. */
+static bool is_over_time(const struct job *j)
+{
+    return j->ends_at && wall_now().tv_sec >= j->ends_at;
+}
+
 bool job_restless(const struct job *j)
 {
     switch (j->state) {
     case JOB_SUBMITTING:
         return inner(j)->unsure;
     case JOB_HEALTHY:
-        return j->missing > 0 || inner(j)->suspect || j->sched != SCHED_RUNNING;
+        return j->missing > 0 || inner(j)->suspect || j->sched != SCHED_RUNNING || is_over_time(j);
     case JOB_ENDED:
         return false;
     default:

@@ -208,6 +208,11 @@ static uint64_t until_ms(int64_t left, int64_t seconds)
     return left > seconds ? (uint64_t)(left - seconds) * 1000 + 1 : NEVER_MS;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t model_limits(struct model *m)
 {
     uint64_t next = NEVER_MS;
@@ -218,13 +223,15 @@ uint64_t model_limits(struct model *m)
             continue;
         int64_t left = left_s(j), lead = lead_s(m, j);
         warn(m, j, left);
+        if (left <= 0)
+            job_attend(j);
         if (left <= lead)
             near_limit(m, j);
         else if (j->ageing)
             j->ageing = false; /* it has more time now */
         uint64_t a = until_ms(left, lead), b = j->told ? NEVER_MS : until_ms(left, told_s(m, j));
-        a = a < b ? a : b;
-        next = a < next ? a : next;
+        a = least(least(a, b), until_ms(left, 0));
+        next = least(next, a);
     }
     return next;
 }
