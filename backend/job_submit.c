@@ -51,7 +51,7 @@ static int refusal(int rc)
  * seen which. */
 static bool goes_anywhere(struct job *j, int rc, const char *why)
 {
-    if (rc != -ECONNREFUSED || !inner(j)->apart || j->state != JOB_SUBMITTING)
+    if (rc != -ECONNREFUSED || !j->exclude[0] || j->state != JOB_SUBMITTING)
         return false;
     log_info("%s: refused off the nodes %s (%s); it is submitted without that wish", j->unique_name,
              j->exclude, why);

@@ -82,8 +82,11 @@ struct job *model_best(const struct model *m)
 {
     struct job *best = NULL;
 
-    list_for_each(j, &m->house->jobs, struct job,
-                  link) if (model_lets_in(m, j) && rank(j) > (best ? rank(best) : 0)) best = j;
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (model_lets_in(m, j) && rank(j) > (best ? rank(best) : 0))
+            best = j;
+    }
     return best;
 }
 
@@ -112,8 +115,11 @@ static char *nodes_of_others(const struct model *m, const struct job *me)
 {
     struct buf nodes = { 0 };
 
-    list_for_each(j, &m->house->jobs, struct job, link) if (j != me && is_fresh(m, j) && j->nodes[0])
-        buf_addf(&nodes, "%s%s", nodes.len ? "," : "", j->nodes);
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (j != me && is_fresh(m, j) && j->nodes[0])
+            buf_addf(&nodes, "%s%s", nodes.len ? "," : "", j->nodes);
+    }
     char *text = xstrdup(buf_str(&nodes));
     buf_free(&nodes);
     return text;
@@ -141,10 +147,12 @@ static uint64_t wait_ms(const struct model *m)
 {
     uint64_t now = mono_ms(), from = m->may_begin_ms;
 
-    if (keeps_apart(m))
-        list_for_each(j, &m->house->jobs, struct job,
-                      link) if (is_fresh(m, j) && rank(j) == 1 && !j->nodes[0] &&
-                                j->queued_ms + NODE_WAIT_MS > from) from = j->queued_ms + NODE_WAIT_MS;
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        uint64_t known = j->queued_ms + NODE_WAIT_MS;
+        if (keeps_apart(m) && is_fresh(m, j) && rank(j) == 1 && !j->nodes[0] && known > from)
+            from = known;
+    }
     return from > now ? from - now : 0;
 }
 
@@ -239,9 +247,11 @@ static struct job *nearest_its_end(const struct model *m)
 {
     struct job *found = NULL;
 
-    list_for_each(j, &m->house->jobs, struct job,
-                  link) if (model_lets_in(m, j) && j->ageing && (!found || j->ends_at < found->ends_at))
-        found = j;
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (model_lets_in(m, j) && j->ageing && (!found || j->ends_at < found->ends_at))
+            found = j;
+    }
     return found;
 }
 
@@ -250,8 +260,10 @@ static int spare(const struct model *m)
 {
     int n = -m->target;
 
-    list_for_each(j, &m->house->jobs, struct job, link) n +=
-        model_lets_in(m, j) && (j->ageing || j->state == JOB_HEALTHY);
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        n += model_lets_in(m, j) && (j->ageing || j->state == JOB_HEALTHY);
+    }
     return n;
 }
 
@@ -263,9 +275,15 @@ static void trim(struct model *m)
         retire(m, j, "one job fewer is enough");
     while (spare(m) > 0 && (j = nearest_its_end(m)))
         retire(m, j, "another job has taken its place before its time limit");
-    list_for_each(k, &m->house->jobs, struct job,
-                  link) if (model_keeps(m, k) && k->retiring && k->n_active == 0)
-        model_let_go(m, k, "it is needed no more");
+}
+
+static void end_retired(struct model *m)
+{
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (model_keeps(m, j) && j->retiring && j->n_active == 0)
+            model_let_go(m, j, "it is needed no more");
+    }
 }
 
 /* ---- Deadlines */
@@ -369,13 +387,17 @@ void model_mind(struct model *m)
 void model_mind_cb(void *arg)
 {
     struct model *m = arg;
-    uint64_t ms = mind_deadlines(m);
+    uint64_t ms;
 
+    if (m->house->stopping) /* house.c ends the jobs, or leaves them */
+        return;
+    ms = mind_deadlines(m);
     ms = least(ms, mind_nodes(m));
     ms = least(ms, model_limits(m));
     ms = least(ms, model_scale(m));
     if (is_awake(m))
         trim(m);
+    end_retired(m);
     ms = least(ms, model_fill(m));
     if (ms != NEVER_MS && !timer_active(m->mind))
         timer_start_ms(m->mind, ms);

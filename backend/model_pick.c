@@ -19,8 +19,11 @@ static bool lost_it(const struct job *j, const struct exchange *x)
 
 static bool another_is_healthy(const struct model *m, const struct exchange *x)
 {
-    list_for_each(j, &m->house->jobs, struct job,
-                  link) if (model_lets_in(m, j) && j->state == JOB_HEALTHY && !lost_it(j, x)) return true;
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (model_lets_in(m, j) && j->state == JOB_HEALTHY && !lost_it(j, x))
+            return true;
+    }
     return false;
 }
 
@@ -56,9 +59,12 @@ static struct job *favourite(struct model *m, const struct exchange *x, const st
         const struct prefix_seen *s = seen(m, x->prefixes[i]);
         if (!s)
             continue;
-        list_for_each(j, &m->house->jobs, struct job,
-                      link) if (j->number == s->job && is_open(m, j) && !lost_it(j, x) &&
-                                j->n_active - best->n_active <= m->cfg->slots / 2) return j;
+        list_for_each(j, &m->house->jobs, struct job, link)
+        {
+            if (j->number == s->job && is_open(m, j) && !lost_it(j, x) &&
+                j->n_active - best->n_active <= m->cfg->slots / 2)
+                return j;
+        }
     }
     return NULL;
 }

@@ -37,8 +37,10 @@ static bool all_ready(const struct model *m)
 {
     int n = 0;
 
-    list_for_each(j, &m->house->jobs, struct job, link) n +=
-        model_lets_in(m, j) && !j->ageing && j->state == JOB_HEALTHY;
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        n += model_lets_in(m, j) && !j->ageing && j->state == JOB_HEALTHY;
+    }
     return n >= m->target;
 }
 

@@ -64,6 +64,18 @@ static void where_there_is_one_node_the_wish_is_dropped_after_a_refusal(void **s
     assert_string_equal(nth_job(3)->exclude, ""); /* it was not asked again */
 }
 
+static void a_refusal_for_another_reason_is_one_with_and_without_the_wish(void **state)
+{
+    (void)state;
+    rig_open("\"nodes=n1,n2\", \"refuse=no@2\", \"refuse=no@3\"", "replicas = 2");
+    model_wake(the_model());
+    WAIT(job_is(2, JOB_ENDED));
+    expect_words(nth_job(2)->error, "no");
+    assert_false(the_model()->same_node);
+    WAIT(count(JOB_HEALTHY) == 2);
+    assert_int_equal(count_jobs(), 3);
+}
+
 static void a_job_that_waits_for_a_node_that_is_not_there_is_begun_again_without_the_wish(void **state)
 {
     (void)state;
@@ -153,6 +165,21 @@ static void fewer_jobs_let_the_surplus_finish_what_it_has(void **state)
     WAIT(count(JOB_ENDED) == 1);
     HOLDS(300, count(JOB_HEALTHY) == 1 && count_jobs() == 2);
     assert_true(model_is(MODEL_READY));
+}
+
+static void surplus_ends_when_the_model_sleeps_meanwhile(void **state)
+{
+    (void)state;
+    rig_open("\"parrot=--delay 3\"", "replicas = 2\nslots = 1");
+    model_wake(the_model());
+    WAIT(count(JOB_HEALTHY) == 2);
+    struct prompt *p = ask("a");
+    WAIT(nth_job(1)->n_active == 1);
+    nth_job(1)->retiring = true;
+    job_cancel(nth_job(2), "by hand");
+    expect_answer(p, "a");
+    WAIT(job_is(1, JOB_ENDED) && job_is(2, JOB_ENDED));
+    assert_string_equal(p->x.job_name, "c.1");
 }
 
 static void a_number_of_jobs_that_cannot_be_had_is_refused_with_the_limit(void **state)
@@ -303,6 +330,8 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(it_is_ready_when_the_first_is_healthy),
     SENTENCE(each_gets_a_node_of_its_own),
     SENTENCE(where_there_is_one_node_the_wish_is_dropped_after_a_refusal),
+    SENTENCE(a_refusal_for_another_reason_is_one_with_and_without_the_wish),
+    SENTENCE(surplus_ends_when_the_model_sleeps_meanwhile),
     SENTENCE(a_job_that_waits_for_a_node_that_is_not_there_is_begun_again_without_the_wish),
     SENTENCE(one_that_is_lost_is_replaced_while_the_others_answer),
     SENTENCE(those_that_fail_again_and_again_are_begun_ever_later),
