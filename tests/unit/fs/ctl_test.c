@@ -15,6 +15,7 @@ static const struct verb table[] = {
     { "stop MODEL", nothing, "", false },
     { "cancel", nothing, "", false },
     { "copy FROM to TO", nothing, "", false },
+    { "wake time=DURATION", nothing, "", false },
     { 0 },
 };
 
@@ -26,6 +27,10 @@ static const struct {
     { "stop qwen\r", "stop MODEL", "qwen", NULL },
     { "cancel", "cancel", NULL, NULL },
     { "copy a to b", "copy FROM to TO", "a", "b" },
+    { "wake time=4h", "wake time=DURATION", "4h", NULL },
+    { "wake time=", "wake time=DURATION", "", NULL },
+    { "wake time", NULL, "used as `wake time=DURATION`", NULL },
+    { "wake tome=4h", NULL, "used as `wake time=DURATION`", NULL },
     { "copy a at b", NULL, "used as `copy FROM to TO`", NULL },
     { "stop", NULL, "\"stop\": the verb is used as `stop all`, `stop MODEL`", NULL },
     { "stop a b", NULL, "\"stop a b\"", NULL },

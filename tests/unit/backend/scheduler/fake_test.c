@@ -231,6 +231,37 @@ static void the_limit_is_known_while_the_job_runs(void **state)
     assert_true(j->ends_at - wall_now().tv_sec >= 98 && j->ends_at - wall_now().tv_sec <= 101);
 }
 
+static void the_limit_can_be_extended_or_not_as_told(void **state)
+{
+    (void)state;
+    make_fake("limit=100", "engine=none", "refuse-extend=denied@2");
+    submit();
+    submit();
+    wait_word("2", "RUNNING");
+    assert_int_equal(rig_extend("1", 1000), 0);
+    assert_true(rig_job("1")->ends_at - wall_now().tv_sec >= 1000);
+    assert_int_equal(rig_extend("2", 1000), -EACCES);
+    assert_string_equal(rig.err, "denied");
+    assert_int_equal(rig_extend("3", 1000), -EINVAL);
+}
+
+static void jobs_have_nodes_and_keep_off_those_they_are_told(void **state)
+{
+    (void)state;
+    make_fake("nodes=n1,n2", "engine=none", "wait-for-node@5");
+    submit();
+    assert_string_equal(wait_word("1", "RUNNING")->nodes, "n1");
+    submit(); /* the other one is free */
+    assert_string_equal(wait_word("2", "RUNNING")->nodes, "n2");
+    rig.exclude = "n1";
+    submit();
+    assert_string_equal(wait_word("3", "RUNNING")->nodes, "n2");
+    rig.exclude = "n[1-2]";
+    assert_int_equal(rig_submit(NAME, "#!/bin/bash\n"), -ECONNREFUSED);
+    submit();
+    assert_string_equal(wait_word("5", "PENDING")->reason, "BadConstraints");
+}
+
 static void a_job_vanishes_queued_or_not(void **state)
 {
     (void)state;
@@ -351,6 +382,8 @@ int main(void)
         T(a_program_that_is_missing_fails_the_job),
         T(ends_of_all_kinds_have_their_words),
         T(the_limit_is_known_while_the_job_runs),
+        T(jobs_have_nodes_and_keep_off_those_they_are_told),
+        T(the_limit_can_be_extended_or_not_as_told),
         T(a_job_vanishes_queued_or_not),
         T(a_requeued_job_runs_again_with_another_engine),
         T(a_suspended_job_comes_back),

@@ -32,6 +32,8 @@ static struct {
     struct cluster_config cluster;
     struct scheduler *s;
     char dir[64];
+    const char *exclude; /* of the next submissions */
+    int64_t time_s;      /* likewise */
     char *fake[16];
     bool answered, inside;
     int rc;
@@ -117,7 +119,9 @@ static inline void wait_answer(void)
 
 static inline int rig_submit(const char *name, const char *script)
 {
-    struct job_spec spec = { .name = name, .script = script, .secret = "5ec2e7" };
+    struct job_spec spec = {
+        .name = name, .script = script, .secret = "5ec2e7", .exclude = rig.exclude, .time_s = rig.time_s
+    };
 
     rig.answered = false;
     rig.inside = true;
@@ -142,6 +146,16 @@ static inline int rig_cancel(const char *id)
     rig.answered = false;
     rig.inside = true;
     rig.s->ops->cancel(rig.s, &id, 1, done_cb, &rig);
+    rig.inside = false;
+    wait_answer();
+    return rig.rc;
+}
+
+static inline int rig_extend(const char *id, int64_t seconds)
+{
+    rig.answered = false;
+    rig.inside = true;
+    rig.s->ops->extend(rig.s, id, seconds, done_cb, &rig);
     rig.inside = false;
     wait_answer();
     return rig.rc;

@@ -258,6 +258,11 @@ static void words_that_a_shell_could_misread_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(rig_submit(bad[i], "#!"), -EINVAL);
+    rig.exclude = "n1;reboot";
+    assert_int_equal(rig_submit(NAME, "#!"), -EINVAL);
+    rig.exclude = NULL;
+    assert_int_equal(rig_extend("1;reboot", 60), -EINVAL);
+    assert_int_equal(rig_extend("", 60), -EINVAL);
     assert_int_equal(rig_cancel("1;reboot"), -EINVAL);
     assert_int_equal(rig_cancel(""), -EINVAL);
     assert_int_equal(standin.runs, 0);
@@ -405,6 +410,28 @@ static void signs_go_to_the_shells_of_all_in_one_command(void **state)
     assert_int_equal(rig.rc, -EINVAL);
 }
 
+static void an_extension_is_in_whole_minutes_and_a_refusal_is_told_from_a_failure(void **state)
+{
+    (void)state;
+    result(0, "@\n", "@\n");
+    assert_int_equal(rig_extend("4711", 61), 0);
+    assert_non_null(strstr(standin.line, "exec $T scontrol update JobId=4711 TimeLimit=+2'"));
+    result(1, "@\n",
+           "@\nAccess/permission denied for job 4711\nslurm_update error: Access/permission denied\n");
+    assert_int_equal(rig_extend("4711", 60), -EACCES);
+    assert_non_null(strstr(rig.err, "Access/permission denied"));
+    result(1, "@\n",
+           "@\nslurm_update error: Requested time limit is invalid (missing or exceeds some limit)\n");
+    assert_int_equal(rig_extend("4711", 60), -EINVAL);
+    result(1, "@\n", "@\nslurm_update error: Unable to contact slurm controller (connect failure)\n");
+    assert_int_equal(rig_extend("4711", 60), -EIO);
+    result(127, "@\n", "@\nsh: scontrol: not found\n");
+    assert_int_equal(rig_extend("4711", 60), -EIO);
+    assert_non_null(strstr(rig.err, "scontrol was not found"));
+    lost(-ECONNRESET, "", "the link was cut");
+    assert_int_equal(rig_extend("4711", 60), -ECONNRESET);
+}
+
 static void never_cb(void *arg, int rc, const struct job_info *v, size_t n, const char *err)
 {
     (void)arg, (void)rc, (void)v, (void)n, (void)err;
@@ -453,12 +480,14 @@ static void check_shell(const char *shell, const char *noise)
     standin.shell = shell;
     standin.noise = noise;
 
+    rig.exclude = "n[1-2],n4";
+    rig.time_s = 90;
     if (rig_submit(NAME, "#!/bin/bash\n# it's \"all\" $kept\n") != 0)
         fail_msg("%s: %s", shell, rig.err);
     assert_string_equal(rig.id, "4711");
     char *script = read_all("seen-script"), *env = read_all("seen-env"), *seen = read_all("seen");
     assert_string_equal(script, "#!/bin/bash\n# it's \"all\" $kept\n");
-    assert_non_null(strstr(seen, " --parsable --job-name=" NAME "\n"));
+    assert_non_null(strstr(seen, " --parsable --job-name=" NAME " --exclude=n[1-2],n4 --time=1:30\n"));
     assert_null(strstr(env, "SBATCH_WAIT="));
     assert_non_null(strstr(env, "SBATCH_ACCOUNT=mine"));
     free(script);
@@ -531,6 +560,7 @@ int main(void)
         T(positions_are_counted_rarely_and_remembered),
         T(cancels_tell_what_scancel_said),
         T(signs_go_to_the_shells_of_all_in_one_command),
+        T(an_extension_is_in_whole_minutes_and_a_refusal_is_told_from_a_failure),
         T(destroying_drops_what_is_under_way),
         T(the_command_lines_mean_the_same_to_every_login_shell),
         T(noisy_start_up_files_change_nothing),
