@@ -28,6 +28,9 @@ struct job *model_job(const struct model *m); /* the oldest healthy one, else th
 /* Would a further question be refused now? 0, or -EBUSY with the sentence: asked when `ask` is opened. */
 int model_may_ask(const struct model *m, struct err *e);
 
+/* j is one of its jobs, and takes new questions. */
+bool model_lets_in(const struct model *m, const struct job *j);
+
 /* Take a question: wakes the model if need be. A reference of x is taken until it ended. -EBUSY (queue full),
  * -ECANCELED (we are ending), with the sentence; x is then unchanged. */
 int model_submit(struct model *m, struct exchange *x, struct err *e);

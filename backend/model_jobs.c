@@ -398,6 +398,7 @@ void model_mind_cb(void *arg)
     if (is_awake(m))
         trim(m);
     end_retired(m);
+    model_fail_orphans(m);
     ms = least(ms, model_fill(m));
     if (ms != NEVER_MS && !timer_active(m->mind))
         timer_start_ms(m->mind, ms);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which job a question goes to: the least active of those that have a free slot, or, where load allows, the one that
  * had a question with the same beginning last, whose engine has that beginning in its cache. A job that lost this
- * question is passed over while another is healthy. */
+ * question is passed over while another is healthy. Who asks one job is answered by that one. */
 #include "backend/model_private.h"
 
 static bool is_open(const struct model *m, const struct job *j)
@@ -34,7 +34,7 @@ static struct job *least_active(const struct model *m, const struct exchange *x)
 
     list_for_each(j, &m->house->jobs, struct job, link)
     {
-        if (!is_open(m, j) || (choosy && lost_it(j, x)))
+        if (!is_open(m, j) || (choosy && lost_it(j, x)) || (x->only && x->only != j->number))
             continue;
         if (!best || j->n_active < best->n_active)
             best = j;
@@ -82,7 +82,7 @@ static void remember(struct model *m, const struct exchange *x, const struct job
 
 struct job *model_pick(struct model *m, const struct exchange *x)
 {
-    struct job *j = least_active(m, x), *better = j ? favourite(m, x, j) : NULL;
+    struct job *j = least_active(m, x), *better = j && !x->only ? favourite(m, x, j) : NULL;
 
     if (better)
         j = better;

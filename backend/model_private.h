@@ -76,7 +76,6 @@ void model_set_error(struct model *m, int rc, const char *text); /* NULL: there 
 
 /* ---- model_jobs.c: a job is kept while it counts for the model: live, and not let go. */
 bool model_keeps(const struct model *m, const struct job *j);
-bool model_lets_in(const struct model *m, const struct job *j); /* it is kept and takes new questions */
 int model_count_kept(const struct model *m);
 int model_count_fresh(const struct model *m);  /* kept, and neither near their end nor surplus */
 struct job *model_best(const struct model *m); /* the kept one that is farthest on its way, or NULL */
@@ -117,6 +116,8 @@ void model_mind_idle(struct model *m);     /* something came or ended: does the 
 void model_rewind_idle(struct model *m);   /* idle_timeout stays, but the pin changed */
 /* What waits ends with rc and last_error: all, or with `until` those who asked no later. */
 void model_fail_waiting(struct model *m, const struct timespec *until);
+
+void model_fail_orphans(struct model *m); /* what waits for one job that takes no more questions */
 
 /* All of one user's, or of all with (uid_t)-1. How many. */
 int model_cancel(struct model *m, uid_t uid, const char *why);

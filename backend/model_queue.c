@@ -239,6 +239,32 @@ int model_submit(struct model *m, struct exchange *x, struct err *e)
     return 0;
 }
 
+static bool can_be_answered(const struct model *m, const struct exchange *x)
+{
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (j->number == x->only && model_lets_in(m, j))
+            return true;
+    }
+    return x->only == 0;
+}
+
+void model_fail_orphans(struct model *m)
+{
+    struct list orphans;
+
+    list_init(&orphans);
+    list_for_each(x, &m->waiting, struct exchange, link)
+    {
+        if (can_be_answered(m, x))
+            continue;
+        list_remove(&x->link);
+        list_append(&orphans, &x->link);
+    }
+    for (struct exchange *x; (x = list_first(&orphans, struct exchange, link));)
+        exchange_failed(x, -ECANCELED, "the job that was asked takes no more questions");
+}
+
 int model_cancel_all(struct model *m, uid_t uid)
 {
     return model_cancel(m, uid, m->house->stopping ? "the mount ended" : "cancelled by `cancel all`");

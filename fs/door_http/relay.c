@@ -387,7 +387,7 @@ static struct relay *create(const struct request *q, const char *path, void (*li
     return r;
 }
 
-void relay_ask(const struct request *q, struct model *m, const char *path, bool stream)
+static void ask(const struct request *q, struct model *m, uint64_t only, const char *path, bool stream)
 {
     if (!connection_admit(q->conn, model_config(m)->name, true))
         return;
@@ -400,6 +400,7 @@ void relay_ask(const struct request *q, struct model *m, const char *path, bool 
     r->stream = stream;
     exchange_init(&r->x, &relay_ops, geteuid());
     r->x.id = ++q->house->next_exchange;
+    r->x.only = only;
     exchange_set_beginning(&r->x, r->body.data, r->body.len);
     relay_hold_start(r);
     int rc = model_submit(m, &r->x, &e);
@@ -408,6 +409,17 @@ void relay_ask(const struct request *q, struct model *m, const char *path, bool 
     r->conn = NULL;
     release(r);
     connection_error(c, err_http_status(rc), e.text);
+}
+
+void relay_ask(const struct request *q, struct model *m, const char *path, bool stream)
+{
+    ask(q, m, 0, path, stream);
+}
+
+void relay_ask_job(const struct request *q, struct model *m, const struct job *j, const char *path,
+                   bool stream)
+{
+    ask(q, m, j->number, path, stream);
 }
 
 void relay_pass(const struct request *q, struct job *j, const char *path)

@@ -10,6 +10,10 @@
  * before its answer began. path is what the engine sees. stream: the body asks for server-sent events. */
 void relay_ask(const struct request *r, struct model *m, const char *path, bool stream);
 
+/* Likewise, and this one of the model's jobs answers, or none: a loss is tried again there. */
+void relay_ask_job(const struct request *r, struct model *m, const struct job *j, const char *path,
+                   bool stream);
+
 /* Straight to a healthy job, beside the queue: neither wakes nor counts as activity. */
 void relay_pass(const struct request *r, struct job *j, const char *path);
 

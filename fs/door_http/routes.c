@@ -263,8 +263,8 @@ static void to_model(const struct request *r, const struct route_at *at)
     buf_free(&facts.model);
 }
 
-/* The job that its model has now takes its questions through the model's queue, where its slots are counted;
- * another one has no queue. */
+/* A job that its model gives questions to takes them through the model's queue, where its slots are counted; another
+ * one has no queue. */
 static void to_job(const struct request *r, const struct route_at *at)
 {
     struct body_facts facts = { 0 };
@@ -272,8 +272,8 @@ static void to_job(const struct request *r, const struct route_at *at)
 
     if (asks && !is_web_service(at->model) && !is_multipart(r) && scan(r, &facts) < 0)
         return;
-    if (asks && job_live(at->job) && at->model && model_job(at->model) == at->job)
-        relay_ask(r, at->model, at->path, facts.stream);
+    if (asks && job_live(at->job) && at->model && model_lets_in(at->model, at->job))
+        relay_ask_job(r, at->model, at->job, at->path, facts.stream);
     else
         pass_or_refuse(r, NULL, at->job, at->path);
     buf_free(&facts.model);

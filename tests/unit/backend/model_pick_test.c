@@ -108,7 +108,34 @@ static void a_lost_question_is_sent_to_its_job_again_only_where_there_is_no_othe
     nth_job(2)->retiring = false;
 }
 
+static struct prompt *ask_one(int nth)
+{
+    struct prompt *p = question("x", 1000);
+    struct err e = { "" };
+
+    p->x.only = nth_job(nth)->number;
+    assert_int_equal(model_submit(the_model(), &p->x, &e), 0);
+    return p;
+}
+
+static void a_job_that_is_asked_itself_answers_itself_or_nobody_does(void **state)
+{
+    struct prompt *p[3];
+
+    (void)state;
+    open_two("\"parrot=--delay 1\"", "replicas = 2\nslots = 1");
+    for (int i = 0; i < 3; i++)
+        p[i] = ask_one(2);
+    expect_answer(p[0], "x");
+    expect_answer(p[1], "x");
+    assert_string_equal(p[0]->x.job_name, "c.2");
+    assert_string_equal(p[1]->x.job_name, "c.2");
+    job_cancel(nth_job(2), "by hand");
+    expect_end(p[2], EXCHANGE_FAILED, -ECANCELED, "takes no more questions");
+}
+
 static const struct CMUnitTest tests[] = {
+    SENTENCE(a_job_that_is_asked_itself_answers_itself_or_nobody_does),
     SENTENCE(the_least_active_is_first),
     SENTENCE(no_job_gets_more_than_it_has_slots),
     SENTENCE(questions_that_begin_alike_go_to_the_same_job),
