@@ -76,6 +76,7 @@ readme_tree() {
 served_tree() {
 	(cd "$M" && find . -mindepth 1) | sed -E 's|^\./||
 		s|^jobs/local\.[^/]+|jobs/<cluster>.<id>|
+		s|^parrot/replicas/local\.[^/]+|parrot/replicas/<cluster>.<id>|
 		s|^clusters/local|clusters/<name>|
 		s/^bird$/<alias>/
 		s#^(jobs.*/models/)?parrot#\1<model>#' | sort
