@@ -74,7 +74,7 @@ struct house *model_house(const struct model *m);
 json_t *model_since(const struct model *m); /* when its state began; a new reference */
 
 /* j, a live job of an earlier mount, is one of its jobs from now on, in whatever state both are. A model without jobs
- * keeps as many as it adopts; its min counts all the same. Before the loop runs, or at any time later. */
+ * keeps as many as it adopts, up to its max; its min counts all the same. Before the loop runs, or at any time later. */
 void model_adopt(struct model *m, struct job *j);
 
 /* Its scheduler would not begin a job off the nodes of the others, and has without that wish. m may be NULL. */

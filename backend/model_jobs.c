@@ -189,8 +189,8 @@ void model_adopt(struct model *m, struct job *j)
     j->model = m;
     if (!is_awake(m))
         m->target = model_floor(m);
-    if (model_count_fresh(m) > m->target)
-        m->target = model_count_fresh(m);
+    if (model_count_fresh(m) > m->target && m->target < model_most(m))
+        m->target = model_count_fresh(m) < model_most(m) ? model_count_fresh(m) : model_most(m);
     model_handle(m, MODEL_ADOPTED, "a job of an earlier mount was taken up");
     model_job_news(m, j);
 }

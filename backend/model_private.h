@@ -92,6 +92,7 @@ void model_mind_cb(void *arg);    /* of the timer */
 
 /* ---- model_scale.c */
 int model_floor(const struct model *m); /* jobs that stay up although nobody asks */
+int model_most(const struct model *m);
 void model_wake_target(struct model *m);
 uint64_t model_scale(struct model *m); /* likewise */
 bool model_is_pinned(const struct model *m);

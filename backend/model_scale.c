@@ -15,7 +15,7 @@ int model_floor(const struct model *m)
     return m->stopped ? 0 : m->cfg->min;
 }
 
-static int most(const struct model *m)
+int model_most(const struct model *m)
 {
     return m->cfg->max > m->replicas ? m->cfg->max : m->replicas;
 }
@@ -56,7 +56,7 @@ static void set_target(struct model *m, int n, const char *why)
 
 static uint64_t up(struct model *m, uint64_t now)
 {
-    if (m->n_waiting == 0 || model_has_slot(m) || !all_ready(m) || m->target >= most(m)) {
+    if (m->n_waiting == 0 || model_has_slot(m) || !all_ready(m) || m->target >= model_most(m)) {
         m->full_since = 0;
         return NEVER_MS;
     }
