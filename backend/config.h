@@ -84,6 +84,10 @@ struct config {
     char *file; /* where it was read from, absolute; "" = built-in defaults */
     /* [mount] */
     char *state_dir, *runtime_dir; /* expanded; not made here */
+    bool durable;                  /* prompts outlive the daemon */
+    int64_t resend_max_age_s;      /* older ones that wait are not sent by the next mount; 0 = none is */
+    int64_t history_s;             /* how long exchanges are kept; 0 = not at all */
+    int64_t history_max;           /* bytes, of all of them */
     int64_t max_prompt;            /* bytes */
     char *on_unmount;              /* "stop" "leave" */
     char *log_level;

@@ -12,11 +12,24 @@ const struct config_key config_keys[] = {
     /* ---- [mount] */
     { ROWS_MOUNT, "state_dir", &type_path, offsetof(struct config, state_dir),
       .shown = "$XDG_STATE_HOME/slullamafs",
-      .help = "Where the identity of the mount is kept between mounts, and nothing else; ~/.local/state "
-              "stands in for $XDG_STATE_HOME." },
+      .help = "Where the identity of the mount, its prompts and its history are kept between mounts; "
+              "~/.local/state stands in for $XDG_STATE_HOME. A local disk serves it best." },
     { ROWS_MOUNT, "runtime_dir", &type_path, offsetof(struct config, runtime_dir),
       .shown = "$XDG_RUNTIME_DIR/slullamafs, else run in state_dir",
       .help = "Where sockets and what lives as long as the mount are kept." },
+    { ROWS_MOUNT, "durable", &type_bool, offsetof(struct config, durable), "true",
+      .help = "A prompt is on disk when close(2) returns, and survives a crash and a loss of power: the next "
+              "mount "
+              "sends what waits. With false all is in memory and ends with the mount, history too." },
+    { ROWS_MOUNT, "resend_max_age", &type_duration, offsetof(struct config, resend_max_age_s), "\"1h\"",
+      .help =
+          "The next mount sends prompts that wait since no longer than this; older ones end with ECANCELED. "
+          "With 0 none is sent again." },
+    { ROWS_MOUNT, "history", &type_duration, offsetof(struct config, history_s), "\"30d\"",
+      .help = "How long exchanges stay in history/; 0 keeps none." },
+    { ROWS_MOUNT, "history_max", &type_size, offsetof(struct config, history_max), "\"1GiB\"",
+      .help = "What they may take together; the oldest go first. In memory (durable = false) it is 64 MiB at "
+              "most." },
     { ROWS_MOUNT, "max_prompt", &type_size, offsetof(struct config, max_prompt), "\"16MiB\"", .min = 1,
       .max = 1 << 30, .help = "The largest prompt; a write beyond it fails with EFBIG." },
     { ROWS_MOUNT, "on_unmount", &type_word, offsetof(struct config, on_unmount), "\"stop\"",
@@ -239,10 +252,6 @@ const struct config_section config_sections[] = {
 };
 
 const struct config_later config_later[] = {
-    { "mount", "durable" },
-    { "mount", "resend_max_age" },
-    { "mount", "history" },
-    { "mount", "history_max" },
     { "gateway", "while_waking" },
     { "gateway", "hold_progress" },
     { "cluster", "catalogue" },

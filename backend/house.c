@@ -9,9 +9,11 @@
 #include "backend/base/units.h"
 #include "backend/base/utf8.h"
 #include "backend/cluster.h"
+#include "backend/history.h"
 #include "backend/identity.h"
 #include "backend/job.h"
 #include "backend/model.h"
+#include "backend/record.h"
 #include "backend/recover.h"
 
 #include <errno.h>
@@ -92,8 +94,10 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     h->program = own_program();
     h->mail = mailbox_create(loop);
     h->events = growing_create(EVENTS_KEEP);
+    h->warnings = json_object();
     list_init(&h->jobs);
     list_init(&h->unwanted);
+    list_init(&h->recovered);
     int rc = make_dirs(h, mountpoint, e);
     if (rc == 0)
         rc = make_clusters(h, e);
@@ -106,6 +110,9 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     h->models = xcalloc(cfg->n_models, sizeof *h->models);
     for (size_t i = 0; i < cfg->n_models; i++)
         h->models[i] = model_create(h, cfg->models[i]);
+    history_open(h);
+    record_load(h, &h->recovered);
+    history_start(h);
     recover_jobs(h);
     *out = h;
     return 0;
@@ -127,11 +134,14 @@ void house_destroy(struct house *h)
     list_for_each(j, &h->jobs, struct job, link) job_destroy(j);
     recover_finish(h);
     destroy_clusters(h);
+    list_for_each(v, &h->recovered, struct recovered, link) recovered_free(v);
+    history_close(h);
     free_stopping(h->stop);
     mailbox_destroy(h->mail);
     growing_destroy(h->events);
     if (h->lock_fd >= 0)
         close(h->lock_fd);
+    json_decref(h->warnings);
     free(h->models);
     free(h->endpoint);
     free(h->program);
@@ -305,7 +315,8 @@ json_t *house_status(const struct house *h)
     for (size_t i = 0; i < h->cfg->n_clusters; i++)
         json_object_set_new(clusters, h->cfg->clusters[i]->name,
                             json_pack("{s:s}", "state", cluster_state_name(h->clusters[i]->state)));
-    return json_pack("{s:s,s:o,s:o,s:b,s:o,s:o,s:o,s:[]}", "version", SLULLAMAFS_VERSION, "started",
-                     json_time(&h->started), "endpoint", json_str(h->endpoint), "durable", 0, "models",
-                     models, "jobs", jobs, "clusters", clusters, "warnings");
+    return json_pack("{s:s,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "version", SLULLAMAFS_VERSION, "started",
+                     json_time(&h->started), "endpoint", json_str(h->endpoint), "durable",
+                     history_is_durable(h), "models", models, "jobs", jobs, "clusters", clusters, "warnings",
+                     house_warnings(h));
 }

@@ -14,6 +14,7 @@ struct model;
 struct cluster;
 struct job;
 struct stopping;
+struct history;
 
 struct house {
     uv_loop_t *loop;
@@ -41,6 +42,9 @@ struct house {
     void (*door_figures)(void *arg, struct buf *out);
     void *door_figures_arg;
     const char *token; /* that the gateway asks for, borrowed from it; NULL = none; shown in `env` alone */
+    struct history *history; /* what was asked, and the store: history.h */
+    struct list recovered;   /* struct recovered (record.h): what the last mount left, until the door takes it */
+    json_t *warnings;        /* warnings.c's own */
     int lock_fd;
     uint64_t next_exchange, next_job;
     struct {
@@ -81,6 +85,12 @@ void house_event(struct house *h, const char *event, const char *model, const ch
                  const char *from, const char *to, const char *reason);
 void house_changed(struct house *h);   /* a figure of some status changed, no event */
 void house_job_ended(struct house *h); /* or is left: it may be the last one that house_stop() waits for */
+
+/* Something is wrong that does not end the mount: a line in the log, and one of `warnings` in the root's status for as
+ * long as it is so. about: a word of ours that names the subject; a later text for it replaces the first, NULL takes
+ * it back. */
+void house_warn(struct house *h, const char *about, const char *text);
+json_t *house_warnings(const struct house *h); /* an array; a new reference */
 
 /* Helpers for status objects: RFC 3339 or null for a zero time; string or null for NULL and "". New
  * references. */

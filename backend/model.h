@@ -35,6 +35,9 @@ bool model_lets_in(const struct model *m, const struct job *j);
  * -ECANCELED (we are ending), with the sentence; x is then unchanged. */
 int model_submit(struct model *m, struct exchange *x, struct err *e);
 
+/* The same for one that an earlier mount had taken: the queue's limit does not count. */
+int model_resume(struct model *m, struct exchange *x, struct err *e);
+
 /* A job of this model that a former daemon left is taken up: as if we had begun it, without anybody waiting.
  * A further one is cancelled. */
 void model_adopt(struct model *m, struct job *j);

@@ -218,12 +218,8 @@ int model_may_ask(const struct model *m, struct err *e)
     return 0;
 }
 
-int model_submit(struct model *m, struct exchange *x, struct err *e)
+static void take(struct model *m, struct exchange *x)
 {
-    int rc = model_may_ask(m, e);
-
-    if (rc < 0)
-        return rc;
     exchange_ref(x);
     x->model = m;
     x->state = EXCHANGE_WAITING;
@@ -236,6 +232,22 @@ int model_submit(struct model *m, struct exchange *x, struct err *e)
     model_want(m);
     house_changed(m->house);
     model_post_dispatch(m);
+}
+
+int model_submit(struct model *m, struct exchange *x, struct err *e)
+{
+    int rc = model_may_ask(m, e);
+
+    if (rc == 0)
+        take(m, x);
+    return rc;
+}
+
+int model_resume(struct model *m, struct exchange *x, struct err *e)
+{
+    if (m->house->stopping)
+        return err_set(e, -ECANCELED, "the mount is ending");
+    take(m, x);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "backend/http/http_client.h"
 #include "backend/job.h"
 #include "backend/model.h"
+#include "backend/record.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 /* An answer is kept whole in memory for those who read it. Four times the longest prompt is far beyond what any
  * engine's context holds; an engine that goes on for ever ends here, and not with the daemon's memory. */
 #define REPLY_MAX ((size_t)64 << 20) /* bytes */
+
+static const struct exchange_ops prompt_ops;
 
 static struct prompt *prompt_of(struct exchange *x)
 {
@@ -45,7 +48,21 @@ static void post_change(struct prompt *p)
 
 static void prompt_changed(struct exchange *x)
 {
-    post_change(prompt_of(x));
+    struct prompt *p = prompt_of(x);
+
+    if (p->record)
+        record_moved(p->record);
+    post_change(p);
+}
+
+bool prompt_over(const struct prompt *p)
+{
+    return !p->sealed && exchange_ended(&p->x);
+}
+
+size_t prompt_shown(const struct prompt *p)
+{
+    return p->sealed ? 0 : p->reply.len;
 }
 
 /* ---- The answer */
@@ -66,7 +83,40 @@ static void begun_cb(void *arg)
 {
     struct prompt *p = arg;
 
+    p->begun = true;
     exchange_begun(&p->x);
+}
+
+/* After each piece of the engine's answer: CONTRACT.md 3.4 wants "begun" stored before the first text is shown. It goes
+ * on disk with that text. */
+static void mind_record(struct prompt *p)
+{
+    if (!p->begun || !p->record)
+        return;
+    p->begun = false;
+    p->sealed = record_begun(p->record);
+}
+
+void prompt_fail(struct prompt *p, int rc, const char *why)
+{
+    if (p->request)
+        prompt_ops.drop(&p->x);
+    exchange_failed(&p->x, rc, "%s", why);
+}
+
+void prompt_stored(struct prompt *p, int rc, const char *why)
+{
+    p->sealed = false;
+    if (rc < 0) {
+        p->reply.len = 0;
+        prompt_fail(p, rc, why);
+    }
+    if (rc < 0 && p->x.state == EXCHANGE_DONE) { /* it was over before the disk said no */
+        p->x.state = EXCHANGE_FAILED;
+        p->x.rc = rc;
+        p->x.error = xstrdup(why);
+    }
+    post_change(p);
 }
 
 static void forget_request(struct prompt *p)
@@ -101,6 +151,7 @@ static void body_cb(void *arg, const char *data, size_t len)
 
     exchange_alive(&p->x);
     chat_reader_body(p->reader, data, len);
+    mind_record(p);
     if (p->too_long) {
         http_request_cancel(p->request);
         forget_request(p);
@@ -125,6 +176,7 @@ static void end_cb(void *arg, int rc, bool got_byte, const char *err)
 
     (void)got_byte;
     p->request = NULL;
+    mind_record(p); /* an answer that is not streamed is read as a whole */
     if (result == 0) {
         finish(p);
         return;
@@ -174,6 +226,8 @@ static void prompt_destroy(struct exchange *x)
     struct prompt *p = prompt_of(x);
 
     mailbox_forget(p->house->mail, p);
+    if (p->record)
+        record_detach(p->record);
     chat_reader_destroy(p->reader);
     buf_free(&p->text);
     buf_free(&p->reply);
@@ -211,5 +265,16 @@ struct prompt *prompt_ended(struct house *h, uid_t uid, struct buf *text, int rc
     p->x.rc = rc;
     p->x.error = xstrdup(why);
     p->x.ended = p->x.asked;
+    return p;
+}
+
+struct prompt *prompt_again(struct house *h, uid_t uid, struct buf *text, struct buf *reply,
+                            enum exchange_state state, int rc, const char *why)
+{
+    struct prompt *p = prompt_ended(h, uid, text, rc, why);
+
+    p->x.state = state;
+    p->reply = *reply;
+    *reply = (struct buf){ 0 };
     return p;
 }

@@ -13,11 +13,15 @@ struct prompt {
     /* Text came, or the state moved; at most once per turn of the loop. May be NULL. */
     void (*changed)(void *arg);
     void *arg;
+    /* What the store keeps of it; NULL: nothing. While sealed, its beginning is not on disk yet, and nothing of its
+     * answer may be seen by anybody, not even its end: see prompt_over(). */
+    struct record *record;
+    bool sealed;
     /* private to prompt.c */
     struct house *house;
     struct http_request *request;
     struct chat_reader *reader;
-    bool posted;
+    bool posted, begun;
     size_t reply_max; /* bytes; a longer answer is ended */
     bool too_long;
 };
@@ -29,5 +33,19 @@ struct prompt *prompt_create(struct house *h, uid_t uid, struct buf *text);
 /* One that never was sent: it ended at once with rc (0: an empty answer) and the sentence, so that `reply`
  * and `error` show it. */
 struct prompt *prompt_ended(struct house *h, uid_t uid, struct buf *text, int rc, const char *why);
+
+/* One of an earlier mount that is over: its answer so far is taken over too. state is one of the last three. */
+struct prompt *prompt_again(struct house *h, uid_t uid, struct buf *text, struct buf *reply,
+                            enum exchange_state state, int rc, const char *why);
+
+/* What a reader may see of it: whether it is over, and so many bytes of the answer. */
+bool prompt_over(const struct prompt *p);
+size_t prompt_shown(const struct prompt *p);
+
+/* End it from outside with an errno of our own; what is under way is dropped. */
+void prompt_fail(struct prompt *p, int rc, const char *why);
+
+/* record.c: its beginning is on disk (0), or cannot be: it then ends with rc, and nobody has seen anything. */
+void prompt_stored(struct prompt *p, int rc, const char *why);
 
 #endif

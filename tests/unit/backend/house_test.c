@@ -129,7 +129,7 @@ static void its_status_has_the_fields_of_the_contract(void **state)
     rig_open("", "");
     json_t *s = house_status(rig.h);
     assert_true(json_is_null(json_object_get(s, "endpoint")));
-    assert_true(json_is_false(json_object_get(s, "durable")));
+    assert_true(json_is_true(json_object_get(s, "durable")));
     assert_int_equal(json_array_size(json_object_get(s, "warnings")), 0);
     assert_true(json_is_array(json_object_get(s, "warnings")));
     expect_fields(s, fields);
