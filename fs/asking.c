@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The askings of each model: which one a caller is bound to, how a draft becomes a prompt, and how long an
  * answer is kept. They hang below the model's subject, in the order of their first write. */
-#include "fs/asking.h"
+#include "fs/asking_inside.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 #include "backend/base/utf8.h"
@@ -34,7 +34,7 @@ static struct list *askings_of(struct tree *t, struct model *m)
 
 static bool ended(const struct asking *a)
 {
-    return a->prompt && exchange_ended(&a->prompt->x);
+    return a->prompt && prompt_over(a->prompt);
 }
 
 /* Its texts have grown. The sum is kept, because a walk over all askings at each new one is what a busy
@@ -66,8 +66,53 @@ static void unlist(struct asking *a)
     list_remove(&a->link);
 }
 
+/* ---- What the store keeps */
+
+static struct record *record_of(struct asking *a)
+{
+    struct buf chain = { 0 };
+
+    if (a->record)
+        return a->record;
+    binding_write(a->asker, &chain);
+    a->record = record_create(tree_house(a->tree), model_config(a->model)->name, a->uid, buf_str(&chain));
+    buf_free(&chain);
+    return a->record;
+}
+
+static void let_record_go(struct asking *a)
+{
+    record_forget(a->record, a);
+    record_unref(a->record);
+    a->record = NULL;
+}
+
+static void saved_cb(void *arg, int rc, const char *why)
+{
+    struct asking *a = arg;
+    struct open_file *f = a->awaited_by;
+
+    a->awaited_by = NULL;
+    if (f)
+        ask_saved(f, a, rc, why);
+}
+
+void asking_save(struct asking *a)
+{
+    a->saved = true;
+    record_draft(record_of(a), &a->draft, saved_cb, a);
+}
+
+void asking_written(struct asking *a)
+{
+    if (a->record && a->saved)
+        record_written(a->record);
+    a->saved = false;
+}
+
 static void free_asking(struct asking *a)
 {
+    let_record_go(a);
     unlist(a);
     if (a->prompt) {
         a->prompt->changed = NULL;
@@ -126,12 +171,24 @@ static void begin_prompt(struct asking *a, struct prompt *p)
     weigh(a);
 }
 
+/* The prompt has the asking's record from here on. */
+static void keep_prompt(struct asking *a, bool saved)
+{
+    if (!a->taken_back)
+        record_prompt(record_of(a), a->prompt, saved ? saved_cb : NULL, a);
+}
+
+void asking_take_prompt(struct asking *a, struct prompt *p)
+{
+    begin_prompt(a, p);
+    keep_prompt(a, false);
+    waitq_wake(&a->waiters);
+}
+
 void asking_end(struct asking *a, int rc, const char *why)
 {
-    if (a->prompt)
-        return;
-    begin_prompt(a, prompt_ended(tree_house(a->tree), a->uid, &a->draft, rc, why));
-    waitq_wake(&a->waiters);
+    if (!a->prompt)
+        asking_take_prompt(a, prompt_ended(tree_house(a->tree), a->uid, &a->draft, rc, why));
 }
 
 static int end_with(struct asking *a, int rc, struct err *e)
@@ -152,7 +209,7 @@ static bool blank(const struct buf *b)
     return b->len == strspn(buf_str(b), " \t\r\n\v\f");
 }
 
-int asking_submit(struct asking *a, struct err *e)
+static int submit(struct asking *a, bool saved, struct err *e)
 {
     struct buf *draft = &a->draft;
 
@@ -169,7 +226,7 @@ int asking_submit(struct asking *a, struct err *e)
         return refuse_bytes(a, good, e);
 
     struct prompt *p = prompt_create(tree_house(a->tree), a->uid, draft);
-    int rc = model_submit(a->model, &p->x, e);
+    int rc = a->resumed ? model_resume(a->model, &p->x, e) : model_submit(a->model, &p->x, e);
     if (rc < 0) {
         a->draft = p->text;
         p->text = (struct buf){ 0 };
@@ -177,12 +234,27 @@ int asking_submit(struct asking *a, struct err *e)
         return end_with(a, rc, e);
     }
     begin_prompt(a, p);
+    keep_prompt(a, saved);
     waitq_wake(&a->waiters);
     return 0;
 }
 
+int asking_submit(struct asking *a, struct err *e)
+{
+    return submit(a, false, e);
+}
+
+int asking_submit_saved(struct asking *a, struct err *e)
+{
+    return submit(a, true, e);
+}
+
 void asking_drop(struct asking *a)
 {
+    a->taken_back = true;
+    if (a->record)
+        record_drop(a->record);
+    let_record_go(a);
     /* Whoever waits for this draft must not wait for ever; whoever opens `reply` next is not bound to it. */
     if (a->opens) {
         asking_end(a, 0, "what was written to `ask` was taken back before it was sent");
@@ -205,12 +277,13 @@ void asking_close(struct asking *a)
 
 bool asking_readable(const struct asking *a, uint64_t off)
 {
-    return ended(a) || (a->prompt && a->prompt->reply.len > off);
+    return ended(a) || (a->prompt && prompt_shown(a->prompt) > off);
 }
 
 int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct answer *out)
 {
     const struct buf *reply = a->prompt ? &a->prompt->reply : &a->draft;
+    size_t shown = a->prompt ? prompt_shown(a->prompt) : 0;
 
     if (!asking_readable(a, off)) {
         if (flags & O_NONBLOCK)
@@ -218,10 +291,10 @@ int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct a
         out->parked_on = &a->waiters;
         return 0;
     }
-    if (off >= reply->len)
+    if (off >= shown)
         return a->prompt->x.rc;
     out->data = reply->data + off;
-    out->len = reply->len - off < size ? reply->len - off : size;
+    out->len = shown - off < size ? shown - off : size;
     return 0;
 }
 

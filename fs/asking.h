@@ -3,6 +3,7 @@
 #define FS_ASKING_H
 #include "backend/model.h"
 #include "backend/prompt.h"
+#include "backend/record.h"
 #include "fs/node.h"
 /* One turn at `ask`: from its first written byte (a draft) through the prompt to the answer that its asker
  * reads. Each has an inode of its own behind the names `reply` and `error` (FACTS A.7: the page cache
@@ -21,7 +22,12 @@ struct asking {
     int opens;                /* open files that read it; it is kept while there are any */
     struct waitq waiters;     /* readers of its answer */
     struct timespec created;
-    size_t weighs; /* bytes of its texts, as counted in the model subject's askings_bytes */
+    struct record *record;        /* what the store has of it; NULL until there is something to keep */
+    bool saved;                   /* the draft as it is was given to the store */
+    struct open_file *awaited_by; /* whose flush or fsync waits until it is on disk; files/ask.c's */
+    bool resumed;                 /* an earlier mount had taken it */
+    bool taken_back;              /* it leaves no trace */
+    size_t weighs;                /* bytes of its texts, as counted in the model subject's askings_bytes */
 };
 
 /* Begin a draft (at its first write). who is copied. */
@@ -33,6 +39,15 @@ void asking_end(struct asking *a, int rc, const char *why);
 
 /* The draft becomes a prompt and is given to the model. 0, or what asking_end() then was called with. */
 int asking_submit(struct asking *a, struct err *e);
+
+/* Something was written to the draft, or taken away from it. */
+void asking_written(struct asking *a);
+
+/* Put the draft as it is on disk; ask_saved() is called later. */
+void asking_save(struct asking *a);
+
+/* asking_submit() whose prompt is on disk when ask_saved() is called. */
+int asking_submit_saved(struct asking *a, struct err *e);
 
 /* A draft that came to nothing (truncated, never written). Readers that wait for it get end-of-file. */
 void asking_drop(struct asking *a);
@@ -53,11 +68,16 @@ struct asking *asking_bound(struct tree *t, struct model *m, const struct caller
  * none. */
 int asking_cancel(struct tree *t, struct model *m, const struct caller *c, struct err *e);
 
+/* Those of earlier mounts are taken up again: what waits is sent, what is over is there for its askers. */
+void askings_recover(struct tree *t);
+
 /* All are dropped, at the end: no open file is left. */
 void askings_destroy(struct tree *t);
 
 /* files/ask.c: submit what is written so far, because its reader waits for it. */
 int ask_submit(struct open_file *f);
+/* files/ask.c: what f waited for is on disk (0), or cannot be. */
+void ask_saved(struct open_file *f, struct asking *a, int rc, const char *why);
 /* files/ask.c: does this caller hold an `ask` of the model open that nothing was written to yet? */
 bool ask_held_clean(struct tree *t, struct model *m, const struct caller *c, const struct ancestry *who);
 

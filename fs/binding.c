@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/binding.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static bool same(const struct ancestor *a, const struct ancestor *b)
 {
     return a->pid == b->pid && a->start == b->start;
@@ -34,4 +37,23 @@ size_t binding_depth(const struct ancestry *asker, const struct ancestry *reader
         if (ancestry_has(asker, &reader->chain[i]))
             return meets(&reader->chain[i], asker, reader) ? reader->n - i : 0;
     return 0;
+}
+
+void binding_write(const struct ancestry *chain, struct buf *out)
+{
+    for (size_t i = 0; i < chain->n; i++)
+        buf_addf(out, "%d/%d/%" PRIu64 " ", (int)chain->chain[i].pid, (int)chain->chain[i].sid,
+                 chain->chain[i].start);
+}
+
+void binding_read(const char *text, struct ancestry *out)
+{
+    int pid, sid, used;
+    uint64_t start;
+
+    for (out->n = 0; out->n < ANCESTRY_MAX; text += used) {
+        if (sscanf(text, "%d/%d/%" SCNu64 " %n", &pid, &sid, &start, &used) != 3)
+            return;
+        out->chain[out->n++] = (struct ancestor){ .pid = pid, .sid = sid, .start = start };
+    }
 }

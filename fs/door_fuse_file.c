@@ -2,10 +2,12 @@
 /* Requests about open files. The handle that the kernel keeps is the address of the open_file; all that is
  * known of the caller is kept there, because RELEASE comes from nobody (pid 0). */
 #include "fs/door_fuse_inside.h"
+#include "backend/base/alloc.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <stdlib.h>
 
 /* Flags of open(2) that fcntl(2) may change later; they come with each read and write. */
 #define CHANGING_FLAGS (O_NONBLOCK | O_APPEND)
@@ -79,21 +81,51 @@ void door_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t len, of
         fuse_reply_write(req, len);
 }
 
+/* ---- Flushes and fsyncs of what is to be on disk before they are answered. They are not interrupted: the kernel waits
+ * for their answers anyway, and it comes within 2 s. */
+
+struct later {
+    struct list link; /* in the file's later */
+    fuse_req_t req;
+};
+
+static void answer_or_keep(fuse_req_t req, struct open_file *f, int rc)
+{
+    if (rc != FILE_LATER) {
+        fuse_reply_err(req, -rc);
+        return;
+    }
+    struct later *l = NEW(struct later);
+    l->req = req;
+    list_append(&f->later, &l->link);
+}
+
+void door_answered(struct open_file *f, int rc)
+{
+    list_for_each(l, &f->later, struct later, link)
+    {
+        list_remove(&l->link);
+        fuse_reply_err(l->req, -rc);
+        free(l);
+    }
+}
+
 void door_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     (void)ino;
-    fuse_reply_err(req, -file_flush(file_of(fi)));
+    answer_or_keep(req, file_of(fi), file_flush(file_of(fi)));
 }
 
 void door_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
     (void)ino, (void)datasync;
-    fuse_reply_err(req, -file_fsync(file_of(fi)));
+    answer_or_keep(req, file_of(fi), file_fsync(file_of(fi)));
 }
 
 static void close_file(struct open_file *f)
 {
     list_remove(&f->link);
+    door_answered(f, -ECANCELED);
     door_forget_poll(f);
     file_release(f);
 }

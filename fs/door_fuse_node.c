@@ -122,11 +122,12 @@ void door_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int what, s
 void door_readlink(fuse_req_t req, fuse_ino_t ino)
 {
     struct buf target = { 0 };
+    struct caller c = door_caller(req);
     struct node n;
     int rc = tree_node(tree_of(req), ino, &n);
 
     if (rc == 0)
-        rc = tree_readlink(tree_of(req), &n, &target);
+        rc = tree_readlink(tree_of(req), &n, &c, &target);
     if (rc < 0)
         fuse_reply_err(req, -rc);
     else
@@ -177,6 +178,7 @@ static void add_entry(void *arg, const char *name, uint64_t ino, mode_t type)
 static int read_entries(fuse_req_t req, fuse_ino_t ino, struct open_dir *o)
 {
     struct tree *t = tree_of(req);
+    struct caller c = door_caller(req);
     struct node n;
     int rc = tree_node(t, ino, &n);
 
@@ -186,7 +188,7 @@ static int read_entries(fuse_req_t req, fuse_ino_t ino, struct open_dir *o)
     o->req = req;
     add_entry(o, ".", ino, S_IFDIR);
     add_entry(o, "..", FUSE_ROOT_ID, S_IFDIR);
-    return tree_readdir(t, &n, add_entry, o);
+    return tree_readdir(t, &n, &c, add_entry, o);
 }
 
 void door_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

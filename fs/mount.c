@@ -116,6 +116,7 @@ static int open_doors(struct mount *m, const char *mountpoint, const struct moun
     if (rc < 0)
         return rc;
     m->tree = p.tree = tree_create(m->house);
+    askings_recover(m->tree);
     return door_fuse_create(&m->door, &p, e);
 }
 

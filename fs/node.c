@@ -66,7 +66,8 @@ bool node_is_plain(const struct node *n)
 
 bool node_may_change_name(const struct node *n)
 {
-    return n->row->present || (n->row->type == ROW_FILE && n->row->file->resolve);
+    /* What is a caller's own is found anew each time: for another caller it is not there. */
+    return n->subject->number || n->row->present || (n->row->type == ROW_FILE && n->row->file->resolve);
 }
 
 bool node_is_constant(const struct node *n)
@@ -122,6 +123,11 @@ int tree_mount_id(const struct tree *t)
 void tree_set_shared(struct tree *t, bool shared)
 {
     t->shared = shared;
+}
+
+const struct caller *tree_caller(const struct tree *t)
+{
+    return &t->caller;
 }
 
 struct house *tree_house(const struct tree *t)
@@ -192,6 +198,7 @@ int tree_lookup(struct tree *t, const struct node *dir, const char *name, const 
         return -ENOTDIR;
     if (!dir->subject->ptr)
         return -ESTALE;
+    t->caller = *c;
     int rc = find_entry(t, dir, name, &n);
     if (rc < 0)
         return rc;
@@ -213,7 +220,7 @@ static void stat_link(struct tree *t, const struct node *n, struct stat *st)
 {
     struct buf target = { 0 };
 
-    if (tree_readlink(t, n, &target) == 0)
+    if (n->row->link(t, n->subject, n->row->name, &target) == 0)
         st->st_size = (off_t)target.len;
     buf_free(&target);
 }
@@ -224,7 +231,7 @@ void tree_stat(struct tree *t, const struct node *n, struct stat *st)
         .st_ino = node_ino(n),
         .st_mode = type_bits(n->row->type) | node_mode(t, n),
         .st_nlink = 1, /* of directories too: find(1) then does not count on it */
-        .st_uid = t->uid,
+        .st_uid = n->subject->uid,
         .st_gid = t->gid,
         .st_blksize = 4096,
         .st_mtim = t->house->started,
@@ -239,6 +246,9 @@ void tree_stat(struct tree *t, const struct node *n, struct stat *st)
     st->st_atim = st->st_ctim = st->st_mtim;
 }
 
+/* What a listing shows of a thing that nobody has looked at yet, as libfuse does. */
+#define UNKNOWN_INO 0xffffffff
+
 struct listing {
     void (*each)(void *arg, const char *name, uint64_t ino, mode_t type);
     void *arg;
@@ -249,10 +259,10 @@ static void list_one(void *arg, const char *name, const struct row *row, struct 
     struct listing *l = arg;
     struct node n = { .row = row, .subject = s };
 
-    l->each(l->arg, name, node_ino(&n), type_bits(row->type));
+    l->each(l->arg, name, s ? node_ino(&n) : UNKNOWN_INO, type_bits(row->type));
 }
 
-int tree_readdir(struct tree *t, const struct node *dir,
+int tree_readdir(struct tree *t, const struct node *dir, const struct caller *c,
                  void (*each)(void *arg, const char *name, uint64_t ino, mode_t type), void *arg)
 {
     struct listing l = { .each = each, .arg = arg };
@@ -262,6 +272,7 @@ int tree_readdir(struct tree *t, const struct node *dir,
         return -ENOTDIR;
     if (!dir->subject->ptr)
         return -ESTALE;
+    t->caller = *c;
     for (const struct row *r = d->rows; r && r->name; r++)
         if (is_present(t, r, dir->subject))
             list_one(&l, r->name, r, dir->subject);
@@ -270,7 +281,8 @@ int tree_readdir(struct tree *t, const struct node *dir,
     return 0;
 }
 
-int tree_readlink(struct tree *t, const struct node *n, struct buf *target)
+int tree_readlink(struct tree *t, const struct node *n, const struct caller *c, struct buf *target)
 {
+    t->caller = *c;
     return n->row->type == ROW_LINK ? n->row->link(t, n->subject, n->row->name, target) : -EINVAL;
 }

@@ -12,16 +12,27 @@
 #include "fs/caller.h"
 /* What the served tree is made of, without a word of FUSE: rows (tree.c) say which names a directory has
  * and which functions stand behind them; subjects are the things that directories are about (the house, a
- * model, a cluster, a job, one asking). A node is a row and a subject; its inode number, never reused, is
+ * model, a cluster, a job, one asking, one exchange of history). A node is a row and a subject; its inode number, never reused, is
  * (subject id << 8) | row number. */
 
-enum subject_kind { SUBJECT_HOUSE, SUBJECT_MODEL, SUBJECT_CLUSTER, SUBJECT_JOB, SUBJECT_ASKING };
+enum subject_kind {
+    SUBJECT_HOUSE,
+    SUBJECT_MODEL,
+    SUBJECT_CLUSTER,
+    SUBJECT_JOB,
+    SUBJECT_ASKING,
+    SUBJECT_PAST
+};
 
 struct subject {
     uint64_t id; /* 1 is the house */
     enum subject_kind kind;
     /* struct house, model, cluster, job or asking; NULL once that is gone: its nodes then give ESTALE. */
     void *ptr;
+    /* Of things that are too many to be known one by one (SUBJECT_PAST: the id of an exchange with the model ptr); such
+     * a subject is freed when the kernel forgets it. 0 for all others. */
+    uint64_t number;
+    uid_t uid; /* the owner that its nodes show: ours, but for what is a caller's own */
     /* How often the kernel was told of it, and open files; freed when retired and 0: tree_forget(). */
     uint64_t lookups;
     struct list askings; /* of a model: struct asking, oldest first; asking.c's, zeroed until it uses it */
@@ -64,7 +75,9 @@ struct open_file {
     struct list shown;     /* in subject->shown while its text is one of content.c's */
     struct list poll_link; /* in a waitq's pollers; the door's */
     struct list link;      /* in the door's open files */
-    void *door;            /* the door's own */
+    struct list
+        later;  /* the door's: flushes and fsyncs of it that wait; a file answers them by file_answer() */
+    void *door; /* the door's own */
 };
 
 /* What read() answers with. data is borrowed until the file's next change: the door sends it at once. */
@@ -99,7 +112,9 @@ struct file_ops {
     /* ftruncate, or O_TRUNC inside open (size 0); and truncate(2), which has no handle. NULL: EPERM. */
     int (*truncate)(struct open_file *f, uint64_t size);
     int (*truncate_node)(struct tree *t, const struct node *n, uint64_t size, const struct caller *c);
-    int (*flush)(struct open_file *f); /* each close(2) of a copy of the descriptor */
+    /* Each close(2) of a copy of the descriptor; and fsync(2). FILE_LATER: the answer comes by file_answer(), within
+     * 2 s (FACTS.md A.3.14: the caller cannot even be killed until then). */
+    int (*flush)(struct open_file *f);
     int (*fsync)(struct open_file *f);
     void (*release)(struct open_file *f); /* the last close; f->text is freed after it */
     /* POLLIN/POLLOUT now, and where changes are told. NULL: always ready. */
@@ -108,11 +123,21 @@ struct file_ops {
     struct growing *(*growing)(struct tree *t, const struct node *n);
 };
 
+#define FILE_LATER 1
+void file_answer(struct open_file *f, int rc); /* to all flushes and fsyncs of the file that wait */
+
 /* ---- Subjects. */
 struct subject *subject_create(struct tree *t, enum subject_kind kind, void *ptr);
 /* Its thing is gone; it is freed when the kernel has forgotten it too. */
 void subject_retire(struct tree *t, struct subject *s);
 struct subject *subject_of(struct tree *t, enum subject_kind kind, const void *ptr); /* made on first sight */
+
+/* One of many things of a thing; made on first sight. */
+struct subject *subject_numbered(struct tree *t, enum subject_kind kind, const void *ptr, uint64_t number,
+                                 uid_t uid);
+
+/* Who looks: valid in the functions of a row that are called for a lookup, a readdir or a readlink. */
+const struct caller *tree_caller(const struct tree *t);
 
 /* The number of the caller's mount in /proc/self/mountinfo (0 until mounted), and the inode number of a
  * node. */

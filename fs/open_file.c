@@ -77,7 +77,7 @@ static bool may_open(const struct tree *t, const struct node *n, int flags, cons
     mode_t mode = node_mode(t, n);
     bool reads = (flags & O_ACCMODE) != O_WRONLY, writes = (flags & O_ACCMODE) != O_RDONLY;
 
-    if (!t->shared || c->uid == t->uid || c->uid == 0)
+    if (!t->shared || c->uid == n->subject->uid || c->uid == 0)
         return true;
     return (!reads || (mode & S_IROTH)) && (!writes || (mode & S_IWOTH));
 }
@@ -117,6 +117,7 @@ int file_open(struct tree *t, const struct node *n, int flags, const struct call
     f->node = *n;
     f->flags = flags;
     f->caller = *c;
+    list_init(&f->later);
     int rc = begin(f);
     if (rc < 0) {
         buf_free(&f->text);
@@ -178,6 +179,12 @@ int file_flush(struct open_file *f)
 int file_fsync(struct open_file *f)
 {
     return ops_of(f)->fsync ? ops_of(f)->fsync(f) : 0;
+}
+
+void file_answer(struct open_file *f, int rc)
+{
+    if (f->tree->hooks.answered)
+        f->tree->hooks.answered(f, rc);
 }
 
 short file_poll(struct open_file *f, struct waitq **q)

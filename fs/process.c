@@ -49,6 +49,7 @@ void process_prepare(void)
 {
     fill_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a full disk to the store, and no reason to end */
     umask(077);
     raise_descriptor_limit();
     forbid_core_dumps();

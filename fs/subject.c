@@ -15,9 +15,9 @@ static struct subject **id_bucket(struct tree *t, uint64_t id)
     return &t->by_id[id & (t->n_buckets - 1)];
 }
 
-static struct subject **ptr_bucket(struct tree *t, const void *ptr)
+static struct subject **ptr_bucket(struct tree *t, const void *ptr, uint64_t number)
 {
-    uint64_t x = (uint64_t)(uintptr_t)ptr >> 4;
+    uint64_t x = ((uint64_t)(uintptr_t)ptr >> 4) + number;
 
     return &t->by_ptr[(x ^ x >> 12) & (t->n_buckets - 1)];
 }
@@ -30,7 +30,7 @@ static void put(struct tree *t, struct subject *s)
     *b = s;
     if (!s->ptr)
         return;
-    b = ptr_bucket(t, s->ptr);
+    b = ptr_bucket(t, s->ptr, s->number);
     s->next_ptr = *b;
     *b = s;
 }
@@ -63,6 +63,17 @@ void subjects_init(struct tree *t)
     allocate_buckets(t, FIRST_BUCKETS);
 }
 
+static void unlist_ptr(struct tree *t, struct subject *s)
+{
+    struct subject **at = ptr_bucket(t, s->ptr, s->number);
+
+    while (*at && *at != s)
+        at = &(*at)->next_ptr;
+    if (*at)
+        *at = s->next_ptr;
+    s->ptr = NULL;
+}
+
 static void free_subject(struct tree *t, struct subject *s)
 {
     struct subject **at = id_bucket(t, s->id);
@@ -93,7 +104,7 @@ struct subject *subject_find(struct tree *t, uint64_t id)
     return s;
 }
 
-struct subject *subject_create(struct tree *t, enum subject_kind kind, void *ptr)
+static struct subject *create(struct tree *t, enum subject_kind kind, void *ptr, uint64_t number)
 {
     struct subject *s = NEW(struct subject);
 
@@ -102,44 +113,56 @@ struct subject *subject_create(struct tree *t, enum subject_kind kind, void *ptr
     s->id = ++t->last_id;
     s->kind = kind;
     s->ptr = ptr;
+    s->number = number;
+    s->uid = t->uid;
     list_init(&s->kept);
     list_init(&s->shown);
     put(t, s);
     return s;
 }
 
+struct subject *subject_create(struct tree *t, enum subject_kind kind, void *ptr)
+{
+    return create(t, kind, ptr, 0);
+}
+
 void subject_retire(struct tree *t, struct subject *s)
 {
-    struct subject **at = ptr_bucket(t, s->ptr);
-
-    while (*at && *at != s)
-        at = &(*at)->next_ptr;
-    if (*at)
-        *at = s->next_ptr;
-    s->ptr = NULL;
+    unlist_ptr(t, s);
     if (s->lookups == 0)
         free_subject(t, s);
 }
 
-static struct subject *find_ptr(struct tree *t, enum subject_kind kind, const void *ptr)
+static struct subject *find_ptr(struct tree *t, enum subject_kind kind, const void *ptr, uint64_t number)
 {
-    struct subject *s = *ptr_bucket(t, ptr);
+    struct subject *s = *ptr_bucket(t, ptr, number);
 
-    while (s && (s->ptr != ptr || s->kind != kind))
+    while (s && (s->ptr != ptr || s->kind != kind || s->number != number))
         s = s->next_ptr;
     return s;
 }
 
 struct subject *subject_of(struct tree *t, enum subject_kind kind, const void *ptr)
 {
-    struct subject *s = find_ptr(t, kind, ptr);
+    struct subject *s = find_ptr(t, kind, ptr, 0);
 
     return s ? s : subject_create(t, kind, (void *)ptr);
 }
 
+struct subject *subject_numbered(struct tree *t, enum subject_kind kind, const void *ptr, uint64_t number,
+                                 uid_t uid)
+{
+    struct subject *s = find_ptr(t, kind, ptr, number);
+
+    if (!s)
+        s = create(t, kind, (void *)ptr, number);
+    s->uid = uid;
+    return s;
+}
+
 void subject_gone(struct tree *t, enum subject_kind kind, const void *ptr)
 {
-    struct subject *s = find_ptr(t, kind, ptr);
+    struct subject *s = find_ptr(t, kind, ptr, 0);
 
     if (s)
         subject_retire(t, s);
@@ -153,6 +176,10 @@ void subject_ref(struct subject *s)
 void subject_unref(struct tree *t, struct subject *s, uint64_t count)
 {
     s->lookups = count < s->lookups ? s->lookups - count : 0;
-    if (s->lookups == 0 && !s->ptr)
+    if (s->lookups > 0)
+        return;
+    if (s->ptr && s->number)
+        unlist_ptr(t, s);
+    if (!s->ptr)
         free_subject(t, s);
 }

@@ -7,6 +7,8 @@
          log/                 stdout  stderr
          models/<model>       -> ../../../<model>
      <model>/                 ask  reply  error  status  endpoint  env  ctl
+         history/<id>/        prompt  reply  error  status, of the caller's own exchanges
+         history/latest       -> <id>
          log/                 stdout  stderr
          job                  -> ../jobs/<cluster>.<id>, absent while the model sleeps
          replicas/<cluster>.<id>  -> ../../jobs/<cluster>.<id>
@@ -18,6 +20,7 @@
    alone waits. */
 #include "fs/tree.h"
 #include "backend/cluster.h"
+#include "backend/history.h"
 #include "backend/job.h"
 #include "backend/model.h"
 #include "fs/asking.h"
@@ -30,7 +33,7 @@
 /* Rows of entries that come and go have names that nothing is called; the list functions say the real
  * ones. */
 static const struct dir dir_root, dir_clusters, dir_cluster, dir_jobs, dir_job, dir_job_log, dir_job_models,
-    dir_model, dir_model_log, dir_replicas;
+    dir_model, dir_model_log, dir_replicas, dir_history, dir_past;
 
 static const struct row top_rows[] = {
     { "/", 0755, ROW_DIR, .dir = &dir_root },
@@ -99,6 +102,7 @@ static const struct row model_rows[] = {
       .help = "verbs, one a line; read it for the list" },
     { "log", 0755, ROW_DIR, .dir = &dir_model_log,
       .help = "stdout and stderr of the engine in the current job" },
+    { "history", 0755, ROW_DIR, .dir = &dir_history, .help = "what you asked here, and the answers" },
     { "job", 0777, ROW_LINK, .link = link_current_job, .present = has_current_job,
       .help = "the current job; absent while the model sleeps" },
     { "replicas", 0755, ROW_DIR, .dir = &dir_replicas,
@@ -113,6 +117,21 @@ static const struct row model_log_rows[] = {
 
 static const struct row replica_row[] = {
     { "<cluster>.<id>", 0777, ROW_LINK, .link = link_replica, .present = is_replica },
+};
+static const struct row history_rows[] = {
+    { "latest", 0777, ROW_LINK, .link = link_latest, .present = has_history,
+      .help = "a link to your last one" },
+    { 0 },
+};
+static const struct row past_row[] = {
+    { "<id>", 0500, ROW_DIR, .dir = &dir_past },
+};
+static const struct row past_rows[] = {
+    { "prompt", 0400, ROW_FILE, &file_past_prompt, .help = "what you asked" },
+    { "reply", 0400, ROW_FILE, &file_past_reply, .help = "the answer, or what has come of it; never waits" },
+    { "error", 0400, ROW_FILE, &file_past_error, .help = "why it failed; empty if it did not" },
+    { "status", 0400, ROW_FILE, &file_past_status, .help = "JSON: waiting, sent, streaming, done, .." },
+    { 0 },
 };
 
 /* ---- Entries that come and go */
@@ -223,6 +242,38 @@ static int find_replica(struct tree *t, struct subject *s, const char *name, str
     return 0;
 }
 
+struct list_past {
+    each_f *each;
+    void *arg;
+};
+
+static void list_one_past(void *arg, const struct history_entry *e)
+{
+    struct list_past *l = arg;
+    char name[HISTORY_ID_TEXT];
+
+    l->each(l->arg, history_id_text(e->id, name), past_row, NULL);
+}
+
+static void list_history(struct tree *t, struct subject *s, each_f *each, void *arg)
+{
+    struct list_past l = { each, arg };
+
+    history_each(tree_house(t), model_config(s->ptr)->name, tree_caller(t)->uid, list_one_past, &l);
+}
+
+static int find_past(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    int64_t id = history_id_parse(name);
+    uid_t uid = tree_caller(t)->uid;
+
+    if (id <= 0 || !history_find(tree_house(t), model_config(s->ptr)->name, uid, id))
+        return -ENOENT;
+    *out = (struct node){ .row = past_row,
+                          .subject = subject_numbered(t, SUBJECT_PAST, s->ptr, (uint64_t)id, uid) };
+    return 0;
+}
+
 static const struct dir dir_root = { root_rows, list_models, find_model };
 static const struct dir dir_clusters = { NULL, list_clusters, find_cluster };
 static const struct dir dir_cluster = { cluster_rows, NULL, NULL };
@@ -233,6 +284,8 @@ static const struct dir dir_job_models = { NULL, list_job_models, find_job_model
 static const struct dir dir_model = { model_rows, NULL, NULL };
 static const struct dir dir_replicas = { NULL, list_replicas, find_replica };
 static const struct dir dir_model_log = { model_log_rows, NULL, NULL };
+static const struct dir dir_history = { history_rows, list_history, find_past };
+static const struct dir dir_past = { past_rows, NULL, NULL };
 
 /* ---- The parts. At most 256 rows in all: see node_ino(). */
 
@@ -247,6 +300,9 @@ const struct part tree_parts[] = {
     PART("<model>/", SUBJECT_MODEL, model_rows),
     PART("<model>/log/", SUBJECT_MODEL, model_log_rows),
     PART("<model>/replicas/", SUBJECT_JOB, replica_row),
+    PART("<model>/history/", SUBJECT_MODEL, history_rows),
+    PART("<model>/history/", SUBJECT_PAST, past_row),
+    PART("<model>/history/<id>/", SUBJECT_PAST, past_rows),
     PART("clusters/", SUBJECT_CLUSTER, cluster_row),
     PART("clusters/<name>/", SUBJECT_CLUSTER, cluster_rows),
     PART("jobs/", SUBJECT_JOB, job_row),

@@ -11,8 +11,8 @@ typedef void each_f(void *arg, const char *name, const struct row *row, struct s
 /* A directory's entries: fixed rows, then those that a `list` function names. */
 struct dir {
     const struct row *rows; /* ends with a row without name; may be NULL */
-    /* Call each(arg, name, row, subject) for every changing entry; row says what it is. NULL: there are
-     * none. */
+    /* Call each(arg, name, row, subject) for every changing entry; row says what it is. The subject may be NULL, where
+     * nobody has looked at the thing and there are many. NULL: there are none. tree_caller() says who looks. */
     void (*list)(struct tree *t, struct subject *s, each_f *each, void *arg);
     /* Find one changing entry. -ENOENT. */
     int (*find)(struct tree *t, struct subject *s, const char *name, struct node *out);
@@ -51,9 +51,9 @@ int tree_lookup(struct tree *t, const struct node *dir, const char *name, const 
                 struct node *out);
 int tree_node(struct tree *t, uint64_t ino, struct node *out); /* -ESTALE when its subject is gone */
 void tree_stat(struct tree *t, const struct node *n, struct stat *st);
-int tree_readdir(struct tree *t, const struct node *dir,
+int tree_readdir(struct tree *t, const struct node *dir, const struct caller *c,
                  void (*each)(void *arg, const char *name, uint64_t ino, mode_t type), void *arg);
-int tree_readlink(struct tree *t, const struct node *n, struct buf *target);
+int tree_readlink(struct tree *t, const struct node *n, const struct caller *c, struct buf *target);
 bool node_may_change_name(const struct node *n); /* its name means another node later: entry timeout 0 */
 bool node_is_constant(const struct node *n);     /* nothing that stat() or read() say of it changes */
 
@@ -69,7 +69,7 @@ int file_write(struct open_file *f, uint64_t off, const char *data, size_t len);
 int file_truncate(struct open_file *f, uint64_t size);
 /* truncate(2): there is no handle */
 int node_truncate(struct tree *t, const struct node *n, uint64_t size, const struct caller *c);
-int file_flush(struct open_file *f);
+int file_flush(struct open_file *f); /* or FILE_LATER; likewise: */
 int file_fsync(struct open_file *f);
 short file_poll(struct open_file *f, struct waitq **q);
 void file_release(struct open_file *f);
@@ -83,6 +83,7 @@ void tree_set_shared(struct tree *t, bool shared);
 struct tree_hooks {
     void (*retry)(struct list *park_link); /* run the parked read again */
     void (*poll_changed)(struct open_file *f);
+    void (*answered)(struct open_file *f, int rc); /* file_answer() */
 };
 void tree_set_hooks(struct tree *t, const struct tree_hooks *h);
 

@@ -10,6 +10,7 @@ struct tree {
     gid_t gid;
     int mount_id;
     bool shared;
+    struct caller caller;    /* of the lookup, readdir or readlink under way */
     struct tree_hooks hooks; /* zeroed until a door sets them: nobody waits before */
     struct buf scratch;      /* growing files are read into it; valid until the next read */
 

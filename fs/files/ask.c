@@ -5,6 +5,7 @@
  * known by then, because echo in bash and dash looks at nothing else. */
 #include "backend/base/alloc.h"
 #include "backend/base/utf8.h"
+#include "backend/history.h"
 #include "fs/asking.h"
 #include "fs/binding.h"
 
@@ -19,6 +20,7 @@ struct ask_file {
     struct open_file *file;
     struct ancestry who;   /* taken at open */
     struct asking *draft;  /* written, not yet submitted; NULL else */
+    struct asking *awaits; /* whose being on disk a flush or an fsync of this file waits for */
     struct asking *answer; /* what a read on this descriptor gives: its last turn; counted in its opens */
     bool written;          /* ever */
     int refused;    /* negative errno: the rest of this draft is refused likewise, until it is truncated */
@@ -78,7 +80,9 @@ static int ask_open(struct open_file *f)
         free(a);
         return rc;
     }
-    rc = model_may_ask(model_of(f), &e);
+    rc = history_takes(tree_house(f->tree), &e);
+    if (rc == 0)
+        rc = model_may_ask(model_of(f), &e);
     if (rc < 0) {
         refuse(a, rc, e.text);
         free(a);
@@ -189,13 +193,60 @@ static int ask_write(struct open_file *f, uint64_t off, const char *data, size_t
     buf_add(d, data + over, len - over);
     if (at < a->checked)
         a->checked = 0;
+    asking_written(a->draft);
     /* Bytes that were written over may be mended by a later write; those at the end of a stream will not. */
     if (over == 0 && !is_utf8_so_far(a))
         return refuse(a, -EINVAL, "the prompt is not UTF-8; convert it, for example with iconv");
     return 0;
 }
 
-int ask_submit(struct open_file *f)
+/* ---- On disk before it is answered */
+
+static void stop_waiting(struct ask_file *a)
+{
+    if (a->awaits)
+        a->awaits->awaited_by = NULL;
+    a->awaits = NULL;
+}
+
+static void wait_for(struct ask_file *a, struct asking *of)
+{
+    stop_waiting(a); /* all that waits is answered with the later one */
+    a->awaits = of;
+    of->awaited_by = a->file;
+}
+
+/* A flush of what is on disk, or on its way there, already adds nothing. */
+static int save(struct ask_file *a)
+{
+    struct house *h = tree_house(a->file->tree);
+    struct err e = { 0 };
+    int rc;
+
+    if (h->cfg->durable && a->draft && !a->draft->saved) {
+        if ((rc = history_takes(h, &e)) < 0)
+            return refuse(a, rc, e.text);
+        wait_for(a, a->draft);
+        asking_save(a->draft);
+    }
+    return a->awaits ? FILE_LATER : 0;
+}
+
+void ask_saved(struct open_file *f, struct asking *of, int rc, const char *why)
+{
+    struct ask_file *a = f->priv;
+
+    a->awaits = NULL;
+    if (rc < 0 && a->draft == of)
+        refuse(a, rc, why);
+    else if (rc < 0 && of->prompt)
+        prompt_fail(of->prompt, rc, why);
+    file_answer(f, rc);
+}
+
+/* ---- Submitting */
+
+static int submit(struct open_file *f, bool saved)
 {
     struct ask_file *a = f->priv;
     struct asking *draft = a ? a->draft : NULL;
@@ -209,7 +260,32 @@ int ask_submit(struct open_file *f)
     a->answer = draft;
     asking_open(draft);
     a->pos = 0;
-    return asking_submit(draft, &e);
+    return saved ? asking_submit_saved(draft, &e) : asking_submit(draft, &e);
+}
+
+int ask_submit(struct open_file *f)
+{
+    return submit(f, false);
+}
+
+static int ask_fsync(struct open_file *f)
+{
+    struct ask_file *a = f->priv;
+    struct asking *draft = a ? a->draft : NULL;
+    struct err e = { 0 };
+
+    if (!draft)
+        return a && a->awaits ? FILE_LATER : a ? a->refused : 0;
+    if (!tree_house(f->tree)->cfg->durable)
+        return submit(f, false);
+    int rc = history_takes(tree_house(f->tree), &e);
+    if (rc < 0)
+        return refuse(a, rc, e.text);
+    wait_for(a, draft);
+    if ((rc = submit(f, true)) == 0 && !prompt_over(draft->prompt))
+        return FILE_LATER;
+    stop_waiting(a); /* refused, or empty: there is nothing to wait for */
+    return rc;
 }
 
 static int ask_read(struct open_file *f, uint64_t off, size_t size, struct answer *out)
@@ -238,6 +314,10 @@ static int ask_truncate(struct open_file *f, uint64_t size)
     struct ask_file *a = f->priv;
 
     if (size == 0) {
+        if (a->awaits && a->awaits == a->draft) {
+            stop_waiting(a);
+            file_answer(f, 0); /* what was to be kept is gone */
+        }
         if (a->draft)
             asking_drop(a->draft);
         a->draft = NULL;
@@ -249,6 +329,7 @@ static int ask_truncate(struct open_file *f, uint64_t size)
     a->draft->draft.len = (size_t)size;
     a->draft->draft.data[size] = '\0';
     a->checked = 0;
+    asking_written(a->draft);
     return 0;
 }
 
@@ -265,7 +346,9 @@ static int ask_flush(struct open_file *f)
     if (!a || a->refused)
         return a ? a->refused : 0;
     /* A character that is still cut here will be refused at RELEASE, whose result nobody sees. */
-    return a->draft && !a->draft->prompt && !is_utf8(a) ? -EINVAL : 0;
+    if (a->draft && !a->draft->prompt && !is_utf8(a))
+        return -EINVAL;
+    return save(a);
 }
 
 static void ask_release(struct open_file *f)
@@ -275,6 +358,7 @@ static void ask_release(struct open_file *f)
     if (!a)
         return;
     ask_submit(f);
+    stop_waiting(a);
     if (a->answer)
         asking_close(a->answer);
     list_remove(&a->link);
@@ -319,7 +403,7 @@ const struct file_ops file_ask = {
     .truncate = ask_truncate,
     .truncate_node = ask_truncate_node,
     .flush = ask_flush,
-    .fsync = ask_submit,
+    .fsync = ask_fsync,
     .release = ask_release,
     .poll = ask_poll,
 };

@@ -18,6 +18,11 @@ extern const struct file_ops file_endpoint_house, file_endpoint_model, file_endp
 extern const struct file_ops file_events, file_log, file_job_stdout, file_job_stderr, file_model_stdout,
     file_model_stderr;
 
+/* history.c */
+extern const struct file_ops file_past_prompt, file_past_reply, file_past_error, file_past_status;
+int link_latest(struct tree *t, struct subject *s, const char *name, struct buf *target);
+bool has_history(struct tree *t, struct subject *s);
+
 /* links.c: the targets of links. */
 int link_alias(struct tree *t, struct subject *s, const char *name, struct buf *target);
 int link_current_job(struct tree *t, struct subject *s, const char *name, struct buf *target);

@@ -47,7 +47,7 @@ static void reply_stat(struct tree *t, const struct node *n, struct stat *st)
     if (!a)
         return;
     st->st_mtim = a->prompt ? a->prompt->grew : a->created;
-    st->st_size = a->prompt && exchange_ended(&a->prompt->x) ? (off_t)a->prompt->reply.len : 0;
+    st->st_size = a->prompt && prompt_over(a->prompt) ? (off_t)a->prompt->reply.len : 0;
 }
 
 static int reply_open(struct open_file *f)
@@ -132,7 +132,7 @@ static void error_line(const struct node *n, struct buf *out)
         buf_adds(out, "nothing that you asked is known here: `reply` answers the process, script or shell "
                       "that wrote to `ask` itself; "
                       "from elsewhere ask and read in one shell, or on one descriptor (exec 3<>ask)\n");
-    else if (a->prompt && exchange_ended(&a->prompt->x) && a->prompt->x.error)
+    else if (a->prompt && prompt_over(a->prompt) && a->prompt->x.error)
         buf_addf(out, "%s\n", a->prompt->x.error);
 }
 

@@ -78,6 +78,7 @@ served_tree() {
 		s|^jobs/local\.[^/]+|jobs/<cluster>.<id>|
 		s|^parrot/replicas/local\.[^/]+|parrot/replicas/<cluster>.<id>|
 		s|^clusters/local|clusters/<name>|
+		s#^(parrot/history/)[0-9a-z]{9}(/|$)#\1<id>\2#
 		s/^bird$/<alias>/
 		s#^(jobs.*/models/)?parrot#\1<model>#' | sort
 }

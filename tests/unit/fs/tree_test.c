@@ -26,7 +26,7 @@ static void add_name(void *arg, const char *name, uint64_t ino, mode_t type)
 static const char *names_of(struct fixture *x, const char *path, struct names *l)
 {
     *l = (struct names){ .x = x, .dir = node_at(x, path) };
-    assert_int_equal(tree_readdir(x->tree, &l->dir, add_name, l), 0);
+    assert_int_equal(tree_readdir(x->tree, &l->dir, &x->me, add_name, l), 0);
     return l->text;
 }
 
@@ -40,9 +40,10 @@ static void the_directories_have_the_names_of_the_contract(void **state)
     assert_string_equal(names_of(x, "clusters", &l), "c/ ");
     assert_string_equal(names_of(x, "clusters/c", &l), "status auth ");
     assert_string_equal(names_of(x, "jobs", &l), "");
-    assert_string_equal(names_of(x, "qwen", &l), "ask reply error status endpoint env ctl log/ replicas/ ");
+    assert_string_equal(names_of(x, "qwen", &l), "ask reply error status endpoint env ctl log/ history/ replicas/ ");
     assert_string_equal(names_of(x, "qwen/replicas", &l), "");
     assert_string_equal(names_of(x, "qwen/log", &l), "stdout stderr ");
+    assert_string_equal(names_of(x, "qwen/history", &l), "");
 }
 
 static void names_that_are_not_there_are_enoent(void **state)
@@ -69,23 +70,23 @@ static void a_job_has_a_directory_while_it_is_known(void **state)
     assert_string_equal(names_of(x, path, &l), "status ctl script endpoint log/ models/ ");
     assert_string_equal(names_of(x, model, &l), "qwen@ ");
     assert_string_equal(names_of(x, "qwen", &l),
-                        "ask reply error status endpoint env ctl log/ job@ replicas/ ");
+                        "ask reply error status endpoint env ctl log/ history/ job@ replicas/ ");
     char *replica = xasprintf("qwen/replicas/%s", j->name), *there = xasprintf("../../jobs/%s", j->name);
     struct node r = node_at(x, replica);
-    assert_int_equal(tree_readlink(x->tree, &r, &target), 0);
+    assert_int_equal(tree_readlink(x->tree, &r, &x->me, &target), 0);
     assert_string_equal(target.data, there);
     buf_free(&target);
     free(replica);
     free(there);
 
     struct node n = node_at(x, "qwen/job");
-    assert_int_equal(tree_readlink(x->tree, &n, &target), 0);
+    assert_int_equal(tree_readlink(x->tree, &n, &x->me, &target), 0);
     assert_string_equal(target.data, want);
     assert_int_equal(stat_of(x, "qwen/job").st_size, strlen(want));
     assert_true(node_may_change_name(&n));
     buf_reset(&target);
     n = node_at(x, link);
-    assert_int_equal(tree_readlink(x->tree, &n, &target), 0);
+    assert_int_equal(tree_readlink(x->tree, &n, &x->me, &target), 0);
     assert_string_equal(target.data, "../../../qwen");
     buf_free(&target);
     free(path);
@@ -101,7 +102,7 @@ static void an_alias_is_a_link_to_its_model(void **state)
     struct node n = node_at(x, "q");
 
     assert_int_equal(n.row->type, ROW_LINK);
-    assert_int_equal(tree_readlink(x->tree, &n, &target), 0);
+    assert_int_equal(tree_readlink(x->tree, &n, &x->me, &target), 0);
     assert_string_equal(target.data, "qwen");
     buf_free(&target);
     n = node_at(x, "qwen"); /* an alias equal to its own key is harmless */
@@ -179,7 +180,7 @@ static void walk_down(struct fixture *x, const struct node *dir, int depth)
     struct down d = { .x = x, .dir = dir, .depth = depth };
 
     assert_true(depth < 6);
-    assert_int_equal(tree_readdir(x->tree, dir, look_at, &d), 0);
+    assert_int_equal(tree_readdir(x->tree, dir, &x->me, look_at, &d), 0);
 }
 
 static void looking_at_everything_wakes_nothing_and_waits_for_nothing(void **state)
