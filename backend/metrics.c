@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/metrics.h"
 #include "backend/cluster.h"
+#include "backend/history.h"
 #include "backend/job.h"
 #include "backend/model.h"
 
@@ -93,6 +94,16 @@ static void clusters(const struct house *h, struct buf *out)
                  h->clusters[i]->connects > 0 ? h->clusters[i]->connects - 1 : 0);
 }
 
+static void store(const struct house *h, struct buf *out)
+{
+    struct store_counts c = store_counts(history_store(h));
+
+    family(out, "store_commits_total", "counter", "Transactions of the store, each with an fsync if durable.");
+    buf_addf(out, "slullamafs_store_commits_total %llu\n", (unsigned long long)c.commits);
+    family(out, "store_synced_total", "counter", "Steps of prompts in these that had to be on disk at once.");
+    buf_addf(out, "slullamafs_store_synced_total %llu\n", (unsigned long long)c.now);
+}
+
 void metrics_text(const struct house *h, struct buf *out)
 {
     model_states(h, out);
@@ -100,6 +111,7 @@ void metrics_text(const struct house *h, struct buf *out)
     wakes(h, out);
     jobs(h, out);
     clusters(h, out);
+    store(h, out);
     if (h->door_figures)
         h->door_figures(h->door_figures_arg, out);
 }

@@ -130,7 +130,7 @@ static void let_old_ones_go(const struct subject *model)
     {
         if (model->n_askings <= KEEP_COUNT && model->askings_bytes <= KEEP_BYTES)
             return;
-        if (ended(a) && !a->opens)
+        if (ended(a) && !a->opens && !a->awaited_by)
             free_asking(a);
     }
 }

@@ -151,6 +151,34 @@ static void test_a_file_held_for_writing_is_found_by_its_inode(void **state)
     unlink(path);
 }
 
+static void test_a_chain_is_written_and_read_back(void **state)
+{
+    static const char *const none[] = { "", "x", "1/2", "1/2/", "/1/1/1 " };
+    struct ancestry own, back;
+    struct buf text = { 0 };
+
+    (void)state;
+    ancestry_read(getpid(), &own);
+    binding_write(&own, &text);
+    binding_read(buf_str(&text), &back);
+    assert_int_equal(back.n, own.n);
+    for (size_t i = 0; i < own.n; i++) {
+        assert_int_equal(back.chain[i].pid, own.chain[i].pid);
+        assert_int_equal(back.chain[i].sid, own.chain[i].sid);
+        assert_int_equal(back.chain[i].start, own.chain[i].start);
+    }
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        binding_read(none[i], &back);
+        assert_int_equal(back.n, 0);
+    }
+    buf_reset(&text);
+    for (int i = 0; i < 2 * ANCESTRY_MAX; i++)
+        buf_adds(&text, "1/1/1 ");
+    binding_read(buf_str(&text), &back);
+    assert_int_equal(back.n, ANCESTRY_MAX);
+    buf_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_our_own_chain_begins_with_this_process),
         cmocka_unit_test(test_a_new_session_of_the_caller_counts_at_once),
         cmocka_unit_test(test_what_cannot_be_seen_has_no_chain),
+        cmocka_unit_test(test_a_chain_is_written_and_read_back),
         cmocka_unit_test(test_a_file_held_for_writing_is_found_by_its_inode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
