@@ -38,7 +38,9 @@ struct parrot_answer {
     uint64_t middle;      /* tokens behind which a failure comes */
     struct buf common;    /* {"id":...,"choices":[ and the beginning of a token's choice */
     size_t choices_len;   /* up to and with "choices":[ */
-    const char *tail;     /* what follows the token in its chunk */
+    uint64_t number;      /* tells answers apart */
+    const char *after;    /* what ends the text's string, and the objects around it but the choice */
+    char tail[48];        /* what follows the token in its chunk */
     size_t tail_len;
 };
 
@@ -52,6 +54,28 @@ static void count_tokens(struct parrot_answer *a)
         a->total++;
     }
     a->middle = (a->total + 1) / 2;
+}
+
+/* The call of the tool, up to its arguments. */
+static void add_call(const struct parrot_answer *a, struct buf *out)
+{
+    buf_addf(out, "{\"id\":\"call_parrot_%llu\",\"type\":\"function\",\"function\":{\"name\":\"",
+             (unsigned long long)a->number);
+    parrot_json_add(out, a->q.tool, strlen(a->q.tool));
+    buf_adds(out, "\",\"arguments\":\"");
+}
+
+/* A whole answer's message, up to its text. */
+static void render_message(struct parrot_answer *a)
+{
+    struct buf *b = &a->common;
+
+    buf_adds(b, "{\"index\":0,\"message\":{\"role\":\"assistant\",");
+    if (a->q.thinking)
+        buf_addf(b, "\"reasoning_content\":\"%s\",", a->q.thinking);
+    buf_adds(b, a->q.tool ? "\"content\":null,\"tool_calls\":[" : "\"content\":\"");
+    if (a->q.tool)
+        add_call(a, b);
 }
 
 static void render_common(struct parrot_answer *a, uint64_t number)
@@ -69,10 +93,13 @@ static void render_common(struct parrot_answer *a, uint64_t number)
     if (!chat)
         buf_adds(&a->common, "{\"index\":0,\"logprobs\":null,\"text\":\"");
     else if (a->q.stream)
-        buf_adds(&a->common, "{\"index\":0,\"delta\":{\"content\":\"");
+        buf_adds(&a->common, a->q.tool ? "{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{"
+                                         "\"arguments\":\""
+                                       : "{\"index\":0,\"delta\":{\"content\":\"");
     else
-        buf_adds(&a->common, "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"");
-    a->tail = chat ? "\"},\"finish_reason\":null}]}" : "\",\"finish_reason\":null}]}";
+        render_message(a);
+    a->after = !chat ? "\"" : a->q.tool ? "\"}}]}" : "\"}";
+    snprintf(a->tail, sizeof a->tail, "%s,\"finish_reason\":null}]}", a->after);
     a->tail_len = strlen(a->tail);
 }
 
@@ -89,6 +116,7 @@ struct parrot_answer *parrot_answer_create(struct parrot_question *q, const stru
     a->chunked = a->q.stream && minor == 1;
     a->keep_alive = keep_alive;
     a->begun_ns = uv_hrtime();
+    a->number = number;
     count_tokens(a);
     render_common(a, number);
     return a;
@@ -200,7 +228,7 @@ static void add_usage(struct parrot_answer *a, struct buf *out)
 
 static const char *finish_reason(const struct parrot_answer *a)
 {
-    return a->text_end < a->q.len ? "length" : "stop";
+    return a->text_end < a->q.len ? "length" : a->q.tool ? "tool_calls" : "stop";
 }
 
 static bool breaks_in_middle(const struct parrot_answer *a)
@@ -219,6 +247,27 @@ static bool breaks_in_middle(const struct parrot_answer *a)
 
 /* ---- A stream. */
 
+static void add_thinking(struct parrot_answer *a, struct buf *out)
+{
+    struct buf rest = { 0 };
+
+    buf_addf(&rest, "{\"index\":0,\"delta\":{\"reasoning_content\":\"%s\"},\"finish_reason\":null}]}",
+             a->q.thinking);
+    add_event(a, out, rest.data);
+    buf_free(&rest);
+}
+
+static void add_first_call(struct parrot_answer *a, struct buf *out)
+{
+    struct buf rest = { 0 };
+
+    buf_adds(&rest, "{\"index\":0,\"delta\":{\"tool_calls\":[");
+    add_call(a, &rest);
+    buf_adds(&rest, "\"},\"index\":0}]},\"finish_reason\":null}]}");
+    add_event(a, out, rest.data);
+    buf_free(&rest);
+}
+
 static void stream_begin(struct parrot_answer *a, struct buf *out)
 {
     http_write_response(out, 200);
@@ -233,6 +282,10 @@ static void stream_begin(struct parrot_answer *a, struct buf *out)
         add_event(
             a, out,
             "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}");
+    if (a->q.thinking)
+        add_thinking(a, out);
+    if (a->q.tool)
+        add_first_call(a, out);
     a->phase = TEXT;
 }
 
@@ -309,8 +362,7 @@ static enum parrot_step stream_end(struct parrot_answer *a, struct buf *out)
 
 static void whole_end_text(struct parrot_answer *a, struct buf *out)
 {
-    buf_addf(out, a->q.chat ? "\"},\"finish_reason\":\"%s\"}" : "\",\"finish_reason\":\"%s\"}",
-             finish_reason(a));
+    buf_addf(out, "%s,\"finish_reason\":\"%s\"}", a->after, finish_reason(a));
     add_usage(a, out);
 }
 

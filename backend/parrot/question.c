@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading the two requests for completions. Source: OpenAI API reference, "Create chat completion" and
- * "Create completion"; fields that an answer of repetition does not depend on are not looked at. */
+ * "Create completion"; fields that an answer of repetition does not depend on are not looked at. Those that it
+ * does: tools (it calls the first one whose name is in the message, or, where a call is required, the one that
+ * is named or the first), response_format (the message in JSON of that form), and the words for thinking. */
 #include "backend/parrot/question.h"
+#include "backend/parrot/instance.h"
 #include "backend/parrot/tokens.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 void parrot_question_free(struct parrot_question *q)
 {
     json_decref(q->root);
     buf_free(&q->joined);
+    buf_free(&q->made);
     *q = (struct parrot_question){ 0 };
 }
 
@@ -42,11 +47,90 @@ static int read_content(struct parrot_question *q, json_t *content, struct err *
             return err_set(e, -EINVAL, "part %zu of a message's content has no type", i);
         if (!strcmp(type, "text") && !json_is_string(text))
             return err_set(e, -EINVAL, "part %zu of a message's content has no text", i);
+        if (!strcmp(type, "image_url"))
+            q->prompt_tokens++;
         if (!strcmp(type, "text"))
             buf_add(&q->joined, json_string_value(text), json_string_length(text));
     }
     q->text = buf_str(&q->joined);
     q->len = q->joined.len;
+    return 0;
+}
+
+/* ---- What is said instead of the message. */
+
+static int make(struct parrot_question *q, const json_t *schema)
+{
+    json_t *text = json_stringn(q->text, q->len), *value = parrot_instance(schema, text);
+    char *dumped = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    buf_reset(&q->made);
+    buf_adds(&q->made, dumped ? dumped : "{}");
+    free(dumped);
+    json_decref(value);
+    json_decref(text);
+    q->text = buf_str(&q->made);
+    q->len = q->made.len;
+    return 0;
+}
+
+static const char *tool_name(const json_t *tool)
+{
+    return json_string_value(json_object_get(json_object_get(tool, "function"), "name"));
+}
+
+/* The tool to call, or NULL. */
+static const json_t *choose_tool(const struct parrot_question *q, const json_t *last)
+{
+    const json_t *tools = json_object_get(q->root, "tools"),
+                 *choice = json_object_get(q->root, "tool_choice");
+    const char *word = json_string_value(choice), *named = tool_name(choice);
+    const char *role = json_string_value(json_object_get(last, "role"));
+    bool required = named || (word && !strcmp(word, "required"));
+    size_t i;
+    json_t *tool;
+
+    if ((word && !strcmp(word, "none")) || (role && !strcmp(role, "tool")))
+        return NULL;
+    json_array_foreach(tools, i, tool)
+    {
+        const char *name = tool_name(tool);
+        if (!name)
+            continue;
+        if (named ? !strcmp(named, name) : required || memmem(q->text, q->len, name, strlen(name)))
+            return tool;
+    }
+    return NULL;
+}
+
+static bool is_asked_to_think(const struct parrot_question *q)
+{
+    return json_is_true(
+               json_object_get(json_object_get(q->root, "chat_template_kwargs"), "enable_thinking")) ||
+           json_is_string(json_object_get(q->root, "reasoning_effort"));
+}
+
+/* last  of the messages */
+static int read_form(struct parrot_question *q, const json_t *last)
+{
+    const json_t *format = json_object_get(q->root, "response_format");
+    const json_t *schema = json_object_get(json_object_get(format, "json_schema"), "schema");
+    const char *type = json_string_value(json_object_get(format, "type"));
+    const json_t *tool = choose_tool(q, last);
+
+    if (is_asked_to_think(q))
+        q->thinking = "Somebody said something.";
+    if (tool) {
+        q->tool = tool_name(tool);
+        return make(q, json_object_get(json_object_get(tool, "function"), "parameters"));
+    }
+    if (schema)
+        return make(q, schema);
+    if (type && !strcmp(type, "json_object")) {
+        json_t *any = json_pack("{s:{s:{}}}", "properties", "text");
+        make(q, any);
+        json_decref(any);
+    }
     return 0;
 }
 
@@ -68,12 +152,16 @@ static int read_messages(struct parrot_question *q, struct err *e)
                 return -EINVAL;
             q->prompt_tokens += parrot_count_tokens(q->text, q->len);
         }
-        if (!strcmp(role, "user"))
+        if (!strcmp(role, "user") || (!strcmp(role, "tool") && is_given(content)))
             last = content;
     }
     if (!is_given(last))
         return err_set(e, -EINVAL, "there is no message of role \"user\" with content");
-    return read_content(q, last, e);
+    uint64_t tokens = q->prompt_tokens;
+    if (read_content(q, last, e) < 0)
+        return -EINVAL;
+    q->prompt_tokens = tokens; /* it was counted above */
+    return read_form(q, json_array_get(messages, json_array_size(messages) - 1));
 }
 
 static int read_prompt(struct parrot_question *q, struct err *e)

@@ -10,9 +10,12 @@
 /* A request for a completion, read from its JSON. */
 
 struct parrot_question {
-    json_t *root; /* owns the strings below, save joined */
+    json_t *root; /* owns the strings below, save joined and made */
     struct buf joined;
-    const char *text; /* what is to be repeated */
+    struct buf made;  /* JSON that is said instead of the text: a tool's arguments, or what was asked for */
+    const char *tool; /* it calls this tool, and text is the arguments; NULL: it speaks */
+    const char *thinking; /* said first, where thinking is asked for, else NULL */
+    const char *text;     /* what is to be repeated */
     size_t len;
     const char *model; /* as asked for, or "parrot" */
     bool chat;         /* /v1/chat/completions, else /v1/completions */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parrot listens, asks for keys, and knows its routes: each is a row of the table and a function. */
 #include "backend/parrot/server.h"
+#include "backend/parrot/embedding.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 
@@ -153,6 +154,24 @@ static void post_completion(struct parrot_server *s, struct parrot_connection *c
     complete(s, c, head, body, false);
 }
 
+static void post_embeddings(struct parrot_server *s, struct parrot_connection *c,
+                            const struct http_head *head, const struct buf *body)
+{
+    struct err e = { "" };
+
+    (void)head;
+    if (is_loading(s)) {
+        say_loading(c);
+        return;
+    }
+    char *json = parrot_embeddings(buf_str(body), body->len, &e);
+    if (json)
+        parrot_respond_json(c, 200, NULL, json);
+    else
+        parrot_respond_error(c, 400, NULL, e.text);
+    free(json);
+}
+
 static const struct {
     const char *path, *method, *allow;
     bool open; /* asks for no key */
@@ -163,6 +182,7 @@ static const struct {
     { "/v1/models", "GET", "Allow: GET, HEAD\r\n", false, get_models },
     { "/v1/chat/completions", "POST", "Allow: POST\r\n", false, post_chat },
     { "/v1/completions", "POST", "Allow: POST\r\n", false, post_completion },
+    { "/v1/embeddings", "POST", "Allow: POST\r\n", false, post_embeddings },
 };
 #define N_ROUTES (sizeof routes / sizeof *routes)
 

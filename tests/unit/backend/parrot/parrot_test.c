@@ -356,13 +356,121 @@ static void whole_answers(void **state)
                      0);
     assert_string_equal(content, "a b c");
     assert_string_equal(finish, "stop");
-    assert_true(prompt == 4 && completion == 3 && total == 7);
+    assert_true(prompt == 5 && completion == 3 && total == 8); /* the image counts as one */
     json_decref(root);
     fetch(&raw, "POST", "/v1/completions", "",
           "{\"prompt\":\"one two three\",\"max_tokens\":2,\"model\":\"m\"}");
     assert_non_null(strstr(raw.data, "\"text\":\"one two\",\"finish_reason\":\"length\""));
     assert_non_null(strstr(raw.data, "\"model\":\"m\""));
     buf_free(&raw);
+}
+
+/* The JSON of an answer to a request of this body. */
+static json_t *answer_to(const char *path, const char *body)
+{
+    struct buf raw = { 0 };
+
+    fetch(&raw, "POST", path, "", body);
+    json_t *root = json_loads(strstr(raw.data, "\r\n\r\n") + 4, 0, NULL);
+    buf_free(&raw);
+    assert_non_null(root);
+    return root;
+}
+
+#define WEATHER                                                                                              \
+    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"parameters\":{\"type\":"         \
+    "\"object\","                                                                                            \
+    "\"properties\":{\"city\":{\"type\":\"string\"},\"days\":{\"type\":\"integer\"}}}}}]"
+
+static void tools_are_called(void **state)
+{
+    const char *name, *arguments, *finish, *content;
+    struct buf raw = { 0 };
+
+    (void)state;
+    assert_true(start(NULL));
+    json_t *v = answer_to("/v1/chat/completions",
+                          "{\"messages\":[{\"role\":\"user\",\"content\":\"the weather\"}]," WEATHER "}");
+    assert_int_equal(json_unpack(v, "{s:[{s:{s:[{s:{s:s,s:s}}]},s:s}]}", "choices", "message", "tool_calls",
+                                 "function", "name", &name, "arguments", &arguments, "finish_reason",
+                                 &finish),
+                     0);
+    assert_string_equal(name, "weather");
+    assert_string_equal(arguments, "{\"city\":\"the weather\",\"days\":0}");
+    assert_string_equal(finish, "tool_calls");
+    json_decref(v);
+    v = answer_to("/v1/chat/completions",
+                  "{\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]," WEATHER "}");
+    assert_int_equal(json_unpack(v, "{s:[{s:{s:s}}]}", "choices", "message", "content", &content), 0);
+    assert_string_equal(content, "Hello"); /* it says no tool's name */
+    json_decref(v);
+    v = answer_to("/v1/chat/completions",
+                  "{\"messages\":[{\"role\":\"user\",\"content\":\"the weather\"},{\"role\":\"tool\","
+                  "\"tool_call_id\":\"x\",\"content\":\"rain\"}]," WEATHER "}");
+    assert_int_equal(json_unpack(v, "{s:[{s:{s:s}}]}", "choices", "message", "content", &content), 0);
+    assert_string_equal(content, "rain"); /* it knows */
+    json_decref(v);
+    fetch(&raw, "POST", "/v1/chat/completions", "",
+          "{\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Go\"}],\"tool_choice\":"
+          "\"required\"," WEATHER "}");
+    assert_non_null(strstr(raw.data, "\"name\":\"weather\",\"arguments\":\"\"}"));
+    assert_non_null(
+        strstr(raw.data, "\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\"}}]}"));
+    assert_non_null(strstr(raw.data, "\"finish_reason\":\"tool_calls\""));
+    buf_free(&raw);
+}
+
+static void json_and_thinking(void **state)
+{
+    const char *content, *thinking;
+
+    (void)state;
+    assert_true(start(NULL));
+    json_t *v =
+        answer_to("/v1/chat/completions",
+                  "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"response_format\":{\"type\":"
+                  "\"json_schema\",\"json_schema\":{\"schema\":{\"type\":\"object\",\"properties\":{\"a\":{"
+                  "\"type\":\"array\",\"minItems\":2,\"items\":{\"$ref\":\"#/$defs/b\"}},\"c\":{\"enum\":["
+                  "\"x\",\"y\"]},\"d\":{\"anyOf\":[{\"type\":\"boolean\"}]},\"e\":{\"minimum\":3,"
+                  "\"type\":\"number\"}},\"$defs\":{\"b\":{\"type\":\"string\"}}}}}}");
+    assert_int_equal(json_unpack(v, "{s:[{s:{s:s}}]}", "choices", "message", "content", &content), 0);
+    assert_string_equal(content, "{\"a\":[\"Hi\",\"Hi\"],\"c\":\"x\",\"d\":true,\"e\":3}");
+    json_decref(v);
+    v = answer_to("/v1/chat/completions",
+                  "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"response_format\":{\"type\":"
+                  "\"json_schema\","
+                  "\"json_schema\":{\"schema\":{\"$ref\":\"#\"}}}}"); /* itself, without an end */
+    json_decref(v);
+    v = answer_to("/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],"
+                                          "\"chat_template_kwargs\":{\"enable_thinking\":true}}");
+    assert_int_equal(json_unpack(v, "{s:[{s:{s:s,s:s}}]}", "choices", "message", "reasoning_content",
+                                 &thinking, "content", &content),
+                     0);
+    assert_string_equal(content, "Hi");
+    json_decref(v);
+}
+
+static void embeddings(void **state)
+{
+    json_t *a, *b, *c;
+
+    (void)state;
+    assert_true(start(NULL));
+    json_t *v = answer_to("/v1/embeddings", "{\"input\":[\"one\",\"two\",\"one\"],\"dimensions\":3}");
+    assert_int_equal(
+        json_unpack(v, "{s:[{s:o},{s:o},{s:o}]}", "data", "embedding", &a, "embedding", &b, "embedding", &c),
+        0);
+    assert_int_equal(json_array_size(a), 3);
+    assert_true(json_equal(a, c));
+    assert_false(json_equal(a, b));
+    json_decref(v);
+    v = answer_to("/v1/embeddings", "{\"input\":\"one\",\"encoding_format\":\"base64\"}");
+    assert_int_equal(json_unpack(v, "{s:[{s:o}]}", "data", "embedding", &a), 0);
+    assert_int_equal(json_string_length(a), 44); /* 8 floats */
+    json_decref(v);
+    v = answer_to("/v1/embeddings", "{\"input\":7}");
+    assert_non_null(json_object_get(v, "error"));
+    json_decref(v);
 }
 
 static void max_tokens(void **state)
@@ -868,6 +976,9 @@ int main(void)
         CASE("tokens put together are the text, and cut no character", tokens),
         CASE("a stream repeats the last user message byte for byte", repeats),
         CASE("a whole answer has content, usage and finish_reason", whole_answers),
+        CASE("a tool is called where its name is said, or has to be", tools_are_called),
+        CASE("JSON fits its schema, thinking comes first", json_and_thinking),
+        CASE("embeddings depend on the text alone", embeddings),
         CASE("max_tokens ends the answer with finish_reason length", max_tokens),
         CASE("bad requests are answered with errors of OpenAI's shape", errors),
         CASE("a wrong or missing key is 401 everywhere but for /health", keys),
