@@ -80,8 +80,7 @@ int64_t connection_retry_after_s(const struct connection *c); /* for an answer o
  * 503. */
 void connection_answer(struct connection *c, int status, const char *type, const char *body, size_t len);
 
-/* An error in the shape of the API that was called: OpenAI's, Ollama's below api/, Anthropic's at
- * v1/messages. */
+/* An error in the shape of the API that was called, as its path says. */
 void connection_error(struct connection *c, int status, const char *text);
 void connection_wrong_method(struct connection *c, const char *allowed); /* 405; allowed: "GET, HEAD" */
 void error_body(struct buf *out, const char *path, int status, const char *text); /* the JSON of it */

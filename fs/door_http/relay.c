@@ -9,6 +9,8 @@
 #include "backend/base/alloc.h"
 #include "backend/engine/message.h"
 #include "fs/door_http/model_name.h"
+#include "fs/door_http/ollama.h"
+#include "fs/door_http/translate.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +31,7 @@ static void free_relay(struct relay *r)
     timer_destroy(r->limit);
     buf_free(&r->body);
     buf_free(&r->odd);
+    dialect_destroy(r->dialect);
     free(r->path);
     free(r);
 }
@@ -166,6 +169,10 @@ static void engine_head(void *arg, const struct http_head *h)
     /* An engine without Ollama's API refuses in words that a client of it cannot read. */
     r->spoiled =
         (r->held && !relay_is_event_stream(h)) || (!r->held && h->status >= 400 && is_ollama_path(r->path));
+    if (r->dialect) {
+        r->spoiled = h->status != 200;
+        dialect_head(r->dialect, http_field_get(h, "Content-Type"));
+    }
 }
 
 /* The first byte of the answer is there, or its end: from here on it is the client's. */
@@ -185,10 +192,31 @@ static void begin(struct relay *r, struct buf *head)
     relay_response_head(head, r->answer, r->framing, r->job_name, connection_may_keep(r->conn));
 }
 
+void relay_pass_on(struct relay *r, const char *data, size_t len)
+{
+    struct buf head = { 0 };
+
+    if (!r->begun)
+        begin(r, &head);
+    if (head.len > 0 || len > 0)
+        relay_write(r, &head, data, len);
+    buf_free(&head);
+}
+
+/* What came is no answer that could be translated. */
+static void wrong(struct relay *r, int rc, const char *text)
+{
+    if (r->request)
+        http_request_cancel(r->request);
+    r->request = NULL;
+    fail(r, rc == -ECONNRESET ? rc : -EIO, text);
+}
+
 static void engine_body(void *arg, const char *data, size_t len)
 {
     struct relay *r = arg;
-    struct buf head = { 0 };
+    struct err e;
+    int rc;
 
     if (r->queued)
         exchange_alive(&r->x);
@@ -200,10 +228,10 @@ static void engine_body(void *arg, const char *data, size_t len)
         buf_add(&r->odd, data, len < ODD_MAX - r->odd.len ? len : ODD_MAX - r->odd.len);
     if (r->spoiled)
         return;
-    if (!r->begun)
-        begin(r, &head);
-    relay_write(r, &head, data, len);
-    buf_free(&head);
+    if (!r->dialect)
+        relay_pass_on(r, data, len);
+    else if ((rc = translate_body(r, data, len, &e)) < 0)
+        wrong(r, rc, e.text);
 }
 
 /* What an answer that is an error says, as a sentence. */
@@ -223,18 +251,21 @@ static void describe(const struct relay *r, struct buf *text)
 /* The answer is complete: give its end to the client, then tell the queue. */
 static void complete(struct relay *r)
 {
-    struct buf text = { 0 }, head = { 0 };
+    struct buf text = { 0 };
     bool failed = r->spoiled || r->status >= 400;
+    struct err e;
+    int rc;
 
+    if (r->dialect && !failed && (rc = translate_end(r, &e)) < 0) {
+        wrong(r, rc, e.text);
+        return;
+    }
     if (failed)
         describe(r, &text);
     if (r->spoiled) {
         relay_fail_client(r, r->status >= 400 ? r->status : 502, text.data);
     } else {
-        if (!r->begun)
-            begin(r, &head);
-        if (head.len > 0)
-            relay_write(r, &head, NULL, 0);
+        relay_pass_on(r, NULL, 0);
         relay_end_answer(r, true, true);
     }
     if (r->queued && failed)
@@ -242,7 +273,6 @@ static void complete(struct relay *r)
     else if (r->queued)
         exchange_done(&r->x);
     buf_free(&text);
-    buf_free(&head);
     release(r);
 }
 
@@ -290,7 +320,10 @@ static void send_to(struct relay *r, struct job *j)
                                                .secret = j->engine->has_key ? j->secret : NULL,
                                                .body_len = r->body.len,
                                                .request_id = q->id,
-                                               .plain = r->stream });
+                                               .plain = r->stream || r->dialect,
+                                               .type = r->dialect ? "application/json" : NULL });
+    if (r->dialect)
+        dialect_sent(r->dialect);
     r->request =
         http_client_send(j->client, head.data, head.len, r->body.data, r->body.len, &engine_handler, r);
     if (r->queued)
@@ -389,15 +422,25 @@ static struct relay *create(const struct request *q, const char *path, void (*li
 
 static void ask(const struct request *q, struct model *m, uint64_t only, const char *path, bool stream)
 {
-    if (!connection_admit(q->conn, model_config(m)->name, true))
-        return;
-    struct relay *r = create(q, path, wake_limit_cb, q->house->cfg->wake_timeout_s);
     struct connection *c = q->conn;
+    struct dialect *d;
     struct err e = { 0 };
 
+    if (!connection_admit(c, model_config(m)->name, true))
+        return;
+    if (translate_question(&d, q, engine_find(model_config(m)->engine), path) < 0)
+        return;
+    if (d && dialect_only_loads(d)) {
+        ollama_load(q, m, d);
+        return;
+    }
+    struct relay *r = create(q, path, wake_limit_cb, q->house->cfg->wake_timeout_s);
     r->queued = true;
     r->model = m;
-    r->stream = stream;
+    /* Lines of JSON, Ollama's form of a stream, know no comments. */
+    r->stream = (d ? dialect_streams(d) : stream) && !is_ollama_path(path);
+    if (d)
+        translate_adopt(r, d);
     exchange_init(&r->x, &relay_ops, geteuid());
     r->x.id = ++q->house->next_exchange;
     r->x.only = only;
@@ -424,9 +467,18 @@ void relay_ask_job(const struct request *q, struct model *m, const struct job *j
 
 void relay_pass(const struct request *q, struct job *j, const char *path)
 {
+    struct dialect *d;
+
     if (!connection_admit(q->conn, j->model ? model_config(j->model)->name : "", false))
         return;
+    if (translate_question(&d, q, j->engine, path) < 0)
+        return;
+    if (d && dialect_only_loads(d)) {
+        ollama_load(q, NULL, d);
+        return;
+    }
     struct relay *r = create(q, path, pass_limit_cb, j->config ? j->config->job.stall_timeout_s : 0);
-
+    if (d)
+        translate_adopt(r, d);
     send_to(r, j);
 }

@@ -16,6 +16,9 @@ static const char *const request_ends_here[] = {
     "Referer",       "Trailer",   "Max-Forwards", "Content-Length", "X-Request-Id", NULL
 };
 
+/* And these, where the body is ours. */
+static const char *const content_ends_here[] = { "Accept", "Content-Encoding", "Content-Type", NULL };
+
 /* X-Request-Id is ours to say, and so is which pages may read an answer (Access-Control-...). */
 static const char *const response_ends_here[] = { "Content-Length", "X-Slullama-Job", "Trailer",
                                                   "Alt-Svc",        "X-Request-Id",   NULL };
@@ -66,10 +69,14 @@ void relay_request_head(struct buf *out, const struct http_head *h, const struct
         const struct http_field *f = &h->fields[i];
         if (stays_here(h, f->name) || is_among(f->name, request_ends_here) ||
             strncasecmp(f->name, "Sec-Fetch-", 10) == 0 ||
+            (t->type &&
+             (is_among(f->name, content_ends_here) || strncasecmp(f->name, "anthropic-", 10) == 0)) ||
             (t->plain && strcasecmp(f->name, "Accept-Encoding") == 0))
             continue;
         http_write_field(out, f->name, f->value);
     }
+    if (t->type)
+        http_write_field(out, "Content-Type", t->type);
     /* A POST without a body says so; other methods have none where there is none. */
     if (t->body_len > 0 || h->content_length >= 0 || h->chunked || strcmp(h->method, "POST") == 0)
         write_length(out, (int64_t)t->body_len);

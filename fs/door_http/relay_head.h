@@ -15,6 +15,7 @@ struct relay_target {
     const char *secret; /* shown as a bearer token; NULL or "" shows none */
     size_t body_len;
     const char *request_id; /* X-Request-Id; NULL = none */
+    const char *type;       /* of a body of ours; NULL: the fields for content are the client's own */
     bool plain;             /* no Accept-Encoding: events of ours may have to go between the engine's */
 };
 

@@ -4,6 +4,7 @@
  * which every reader of events skips. Whoever asked for one whole answer gets nothing before its status is
  * known. */
 #include "fs/door_http/relay_inside.h"
+#include "backend/dialect/dialect.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,14 +56,18 @@ void relay_fail_client(struct relay *r, int status, const char *text)
         connection_error(c, status, text);
         return;
     }
-    if (r->event_stream) {
-        /* What was cut in the middle of an event must not become one with ours. */
+    bool says = r->event_stream || (r->dialect && dialect_streams(r->dialect));
+    if (r->event_stream) /* what was cut in the middle of an event must not become one with ours */
         buf_adds(&event, r->line_feeds >= 2 ? "" : r->line_feeds == 1 ? "\n" : "\n\n");
+    if (r->dialect && says) {
+        dialect_fail(r->dialect, status, text, &event);
+    } else if (says) {
         buf_adds(&event, "event: error\ndata: ");
         error_body(&event, connection_request(c)->path, status, text);
         buf_adds(&event, "\n\n");
-        relay_write(r, NULL, event.data, event.len);
-        buf_free(&event);
     }
-    relay_end_answer(r, r->event_stream, false);
+    if (says)
+        relay_write(r, NULL, event.data, event.len);
+    buf_free(&event);
+    relay_end_answer(r, says, false);
 }

@@ -16,14 +16,17 @@ struct relay {
     struct connection *conn; /* NULL once its answer is complete, or it left */
     struct model *model;     /* queued; for wake_timeout. Models live as long as the house */
     char *path;
-    struct buf body; /* kept until the answer began, so that it can be sent again */
-    bool stream;     /* events were asked for */
+    struct buf body;         /* kept until the answer began, so that it can be sent again */
+    bool stream;             /* events were asked for */
+    struct dialect *dialect; /* the engine speaks another API than the client: translate.c; else NULL */
     char job_name[96];
 
     struct http_request *request;   /* under way; NULL else */
     const struct http_head *answer; /* its head, once there; borrowed until its end */
     int status;                     /* of the answer */
-    bool paused;                    /* the client takes less than the engine gives */
+    struct http_head our_head;      /* stands for the engine's where that was translated */
+    struct http_field our_field;
+    bool paused; /* the client takes less than the engine gives */
 
     enum relay_framing framing; /* valid with held or begun */
     bool held;                  /* the client got a head and comments before any answer */
@@ -43,6 +46,9 @@ struct relay {
 
 /* A head (NULL: none) as it is and a piece of body, framed. Pauses the engine where the client is slow. */
 void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len);
+
+/* A piece of the answer's body for the client, behind its head if it is the first. */
+void relay_pass_on(struct relay *r, const char *data, size_t len);
 
 /* The client gets no more; conn is NULL behind it. whole: and the body's own end. */
 void relay_end_answer(struct relay *r, bool whole, bool keep);

@@ -5,7 +5,9 @@
 #include "backend/base/alloc.h"
 #include "backend/job.h"
 #include "fs/door_http/model_field.h"
+#include "fs/door_http/ollama.h"
 #include "fs/door_http/relay.h"
+#include "fs/door_http/translate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,6 +36,9 @@ static void to_model(const struct request *r, const struct route_at *at);
 static void to_job(const struct request *r, const struct route_at *at);
 static void behind_job(const struct request *r, const struct route_at *at);
 static void behind_model(const struct request *r, const struct route_at *at);
+static void answer_root(const struct request *r, const struct route_at *at);
+static void count_tokens(const struct request *r, const struct route_at *at);
+static void change_model(const struct request *r, const struct route_at *at);
 
 static const struct route routes[] = {
     { ROOT, "/health", "GET, HEAD", answer_health,
@@ -43,8 +48,19 @@ static const struct route routes[] = {
       "what slullama's clients ask its server for" },
     { ROOT | MODEL, "/v1/models", "GET, HEAD", answer_models, "the models, awake or not" },
     { ROOT | MODEL, "/v1/models/*", "GET, HEAD", answer_model, "one of them" },
+    { ROOT | MODEL, "/api/tags", "GET, HEAD", answer_tags, "the same in Ollama's words" },
+    { ROOT | MODEL, "/api/ps", "GET, HEAD", answer_ps, "those that are awake" },
+    { ROOT | MODEL, "/api/version", "GET, HEAD", answer_version, "which Ollama this is like" },
+    { ROOT | MODEL, "/api/show", "POST", answer_show, "one model, as far as it is known" },
+    { ROOT | MODEL, "/api/pull", "POST", answer_pull, "wakes a model and tells how far it is" },
+    { ROOT | MODEL, "/api/create", NULL, change_model, "" },
+    { ROOT | MODEL, "/api/copy", NULL, change_model, "" },
+    { ROOT | MODEL, "/api/delete", NULL, change_model, "" },
+    { ROOT | MODEL, "/api/push", NULL, change_model, "" },
+    { ROOT | MODEL, "/v1/messages/count_tokens", "POST", count_tokens, "" },
+    { ROOT | MODEL, "/", NULL, answer_root, "HEAD: whether somebody is there, as Ollama's programs ask" },
     { ROOT, "/v1/*", NULL, by_model_field, "the OpenAI API; the \"model\" of the body says which model" },
-    { ROOT, "/api/*", NULL, by_model_field, "the Ollama API of an engine that has one, likewise" },
+    { ROOT, "/api/*", NULL, by_model_field, "the Ollama API, likewise" },
     { ROOT, "/jobs/*", NULL, behind_job, "/jobs/<name>/...: the same of one job, without the prefix" },
     { ROOT, "/*", NULL, behind_model, "/<model>/...: the same of one model, without the prefix" },
     { MODEL, "/*", NULL, to_model, "" },
@@ -152,13 +168,21 @@ bool route_unescape(struct buf *out, const char *s, size_t len)
     return true;
 }
 
+/* Ollama's programs write "name:latest" for a name that has no tag. */
 struct model *route_find_model(struct house *h, const char *name)
 {
+    static const char latest[] = ":latest";
+    size_t len = strlen(name), n = sizeof latest - 1;
     struct model *m = house_model(h, name);
 
     for (size_t i = 0; !m && *name && i < h->cfg->n_models; i++)
         if (engine_serves(model_config(h->models[i]), name))
             m = h->models[i];
+    if (!m && len > n && strcmp(name + len - n, latest) == 0) {
+        char *bare = xstrndup(name, len - n);
+        m = route_find_model(h, bare);
+        free(bare);
+    }
     return m;
 }
 
@@ -309,4 +333,54 @@ static void by_model_field(const struct request *r, const struct route_at *at)
                          asks ? "the request body names no \"model\", and there is more than one here"
                               : "this route needs a model: /<model>/v1/... reaches one");
     buf_free(&facts.model);
+}
+
+/* ---- Routes that only some engines have */
+
+/* Of what is asked for by a prefix or by its body. */
+static void to_engine(const struct request *r, const struct route_at *at)
+{
+    (at->model ? to_model : by_model_field)(r, at);
+}
+
+static bool model_speaks(const struct model *m, enum dialect_api api)
+{
+    return engine_speaks(engine_find(model_config(m)->engine), api);
+}
+
+static bool all_speak(const struct request *r, const struct route_at *at, enum dialect_api api)
+{
+    if (at->model)
+        return model_speaks(at->model, api);
+    for (size_t i = 0; i < r->house->cfg->n_models; i++)
+        if (!model_speaks(r->house->models[i], api))
+            return false;
+    return r->house->cfg->n_models > 0;
+}
+
+static void change_model(const struct request *r, const struct route_at *at)
+{
+    (all_speak(r, at, DIALECT_OLLAMA) ? to_engine : answer_fixed)(r, at);
+}
+
+/* A number of our own would be a guess that programs take for a fact. */
+static void count_tokens(const struct request *r, const struct route_at *at)
+{
+    if (all_speak(r, at, DIALECT_ANTHROPIC))
+        to_engine(r, at);
+    else
+        connection_error(r->conn, 404, "the engine counts no tokens of a question that it is not asked");
+}
+
+/* A sleeping model's endpoint answers as an engine's would. */
+static void answer_root(const struct request *r, const struct route_at *at)
+{
+    bool head = strcmp(r->head->method, "HEAD") == 0;
+
+    if (at->model && (!head || model_state(at->model) == MODEL_READY))
+        to_model(r, at);
+    else if (head)
+        connection_answer(r->conn, 200, "text/plain", "slullamafs is running\n", 22);
+    else
+        connection_error(r->conn, 404, "there is no such route; see README at the root of the mount");
 }

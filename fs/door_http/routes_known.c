@@ -109,7 +109,10 @@ void answer_no_model(const struct request *r, const char *name)
     const char *near = nearest_name(name, names, n);
     struct err e;
 
-    if (near)
+    if (is_ollama_path(r->path)) /* its programs look for these words */
+        err_set(&e, -ENOENT, "model '%.100s' not found%s%s%s", name, near ? "; did you mean '" : "",
+                near ? near : "", near ? "'?" : "");
+    else if (near)
         err_set(&e, -ENOENT, "there is no model \"%.100s\"; did you mean \"%s\"?", name, near);
     else
         err_set(&e, -ENOENT, "there is no model \"%.100s\"; GET /v1/models lists those there are", name);
