@@ -52,7 +52,8 @@ static const struct call *find(const char *path)
 
 static void write_body(struct dialect *d, json_t *request)
 {
-    json_object_set_new(request, "model", json_string(d->model));
+    if (*d->model)
+        json_object_set_new(request, "model", json_string(d->model));
     add_json(&d->body, request);
 }
 

@@ -9,7 +9,7 @@ static const char guide[] =
     "\n"
     "    echo 'Why is the sky blue?' > MODEL/ask; cat MODEL/reply\n"
     "    cat MODEL/status                 asleep, queued, starting, ready, draining or failed, and why\n"
-    "    . MODEL/env                      point a program that speaks OpenAI's API here\n"
+    "    . MODEL/env                      point a program that speaks OpenAI's or Ollama's API here\n"
     "    tail -f MODEL/log/stderr         the engine's log\n"
     "    echo stop > MODEL/ctl            end the job; `cat MODEL/ctl` lists the verbs\n"
     "\n"

@@ -37,7 +37,7 @@ static void options(void **state)
             "1" TAIL);
     becomes("/api/chat", O,
             "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"options\":{\"num_predict\":-1}}", CHAT,
-            "{\"model\":\"\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]" TAIL);
+            "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]" TAIL);
 }
 
 static void formats(void **state)
