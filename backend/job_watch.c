@@ -22,7 +22,7 @@
 
 #define STATE_MAX   16384        /* bytes of `state` that are read: it has a handful of lines */
 #define LOG_CHUNK   (128 * 1024) /* bytes of a log at a time */
-#define LAST_MS     2000         /* the last look at the logs of an ended job takes no longer */
+#define LAST_MS     2000         /* the last look at the logs of an ended job waits no longer for a piece */
 #define LEASE_MAX_S 60           /* renewed at least so often */
 
 static bool has_files(const struct job *j)
@@ -178,8 +178,12 @@ static void log_came(struct job *j, struct follow *f, struct growing *g, int rc,
             skip(f, g, size);
         /* One piece a tick, so that the logs of one job leave room for the others in the channel; the last look
          * is the only one that is left. */
-        if (len > 0 && f->behind && timer_active(inner(j)->last))
+        if (len > 0 && f->behind && timer_active(inner(j)->last)) {
             look_at_log(j, f);
+            /* skip() bounds how many pieces there can be; a mount that ends has no time for them. */
+            if (!j->cluster->house->stopping)
+                timer_start_ms(inner(j)->last, LAST_MS);
+        }
     }
     last_done(j);
 }
