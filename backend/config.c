@@ -92,6 +92,9 @@ static int unknown_table(const struct reading *r, const char *name)
     const char *names[8], *near;
     size_t n = 0;
 
+    if (slullama_has_table(name))
+        return fail_at(r, name, "the table [%s] is slullama's, and stands in a file without tables of ours",
+                       name);
     if (comes_later(name, NULL))
         return fail_at(r, name, "the table [%s] is known but not supported by this version", name);
     for (const struct config_section *s = config_sections; s->name; s++)

@@ -54,7 +54,7 @@ static const struct row {
 
 static const char *const sections[] = { "server", "slurm", "ollama", "client", NULL };
 
-static bool is_section(const char *name)
+bool slullama_has_table(const char *name)
 {
     for (size_t i = 0; sections[i]; i++)
         if (!strcmp(sections[i], name))
@@ -69,7 +69,7 @@ bool slullama_owns(const json_t *doc)
 
     json_object_foreach((json_t *)doc, name, table)
     {
-        if (!is_section(name))
+        if (!slullama_has_table(name))
             return false;
     }
     return json_object_size(doc) > 0;

@@ -28,6 +28,8 @@ struct slullama_given {
     bool serving;                 /* the gateway is to be as slullama's server: its port, its token */
 };
 
+bool slullama_has_table(const char *name);
+
 /* Does a file consist of slullama's tables alone, and of at least one of them? */
 bool slullama_owns(const json_t *doc);
 

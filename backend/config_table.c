@@ -267,10 +267,5 @@ const struct config_later config_later[] = {
     { "batch", NULL },
     { "limits", NULL },
     { "user", NULL },
-    /* slullama's own tables, which stand in a file of their own */
-    { "server", NULL },
-    { "slurm", NULL },
-    { "ollama", NULL },
-    { "client", NULL },
     { 0 },
 };

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -111,6 +112,56 @@ static void an_empty_file_in_slullamas_place_is_one_ollama_on_slurm(void **state
     assert_int_equal(c->models[0]->job.idle_timeout_s, 1800);
     assert_int_equal(c->models[0]->job.time_s, 4 * 3600);
     config_free(c);
+}
+
+static void put(const char *home, const char *text)
+{
+    char *path = xasprintf("%s/.config/slullama/config.toml", home);
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    free(path);
+}
+
+static void slullamas_place_is_looked_at_last(void **state)
+{
+    struct slullama_given given = { .serving = true };
+    char home[] = "/tmp/slullamafs-test-XXXXXX", *line;
+    struct config *c;
+    struct err e;
+
+    (void)state;
+    assert_non_null(mkdtemp(home));
+    setenv("HOME", home, 1);
+    unsetenv("XDG_CONFIG_HOME");
+    unsetenv("SLULLAMAFS_CONFIG");
+    unsetenv("SLULLAMA_CONFIG");
+    assert_int_equal(config_load(NULL, &c, &e), 0); /* no file: a mount shows the parrot, .. */
+    assert_string_equal(c->models[0]->engine, "parrot");
+    config_free(c);
+    assert_int_equal(config_load_given(NULL, &given, &c, &e), 0); /* .. and a server is slullama's */
+    assert_string_equal(c->models[0]->engine, "ollama");
+    config_free(c);
+    line = xasprintf("mkdir -p %s/.config/slullama", home);
+    assert_int_equal(system(line), 0);
+    free(line);
+    put(home, ""); /* an empty file there is slullama's too */
+    assert_int_equal(config_load(NULL, &c, &e), 0);
+    assert_string_equal(c->models[0]->name, "ollama");
+    config_free(c);
+    put(home, "[slurm]\npartition = \"there\"\n");
+    assert_int_equal(config_load(NULL, &c, &e), 0);
+    assert_string_equal(c->models[0]->job.partition, "there");
+    config_free(c);
+    setenv("SLULLAMA_CONFIG", "/nowhere/slullama.toml", 1); /* one that is named has to be there */
+    assert_int_equal(config_load(NULL, &c, &e), -ENOENT);
+    assert_non_null(strstr(e.text, "/nowhere/slullama.toml"));
+    unsetenv("SLULLAMA_CONFIG");
+    line = xasprintf("rm -rf -- %s", home);
+    assert_int_equal(system(line), 0);
+    free(line);
 }
 
 /* ---- Every key */
@@ -324,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_has_slullamas_default),
         cmocka_unit_test(an_empty_file_in_slullamas_place_is_one_ollama_on_slurm),
+        cmocka_unit_test(slullamas_place_is_looked_at_last),
         cmocka_unit_test(every_key_becomes_one_of_ours),
         cmocka_unit_test(a_mount_keeps_its_own_port_and_access),
         cmocka_unit_test(nested_tables_win),
