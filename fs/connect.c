@@ -21,6 +21,7 @@
 
 #define LOOK_MS 15000 /* a way that is not there is looked for this often, as a person would */
 #define DIAL_MS 60000
+#define REST_MS 250 /* long enough not to spin, short enough not to be felt */
 
 struct connect {
     uv_loop_t loop;
@@ -28,8 +29,8 @@ struct connect {
     struct connect_links links;
     struct listen_socket socket;
     uv_poll_t poll;
-    uv_signal_t term, intr;
-    struct timer *look;
+    uv_signal_t term, intr, hup;
+    struct timer *look, *rest;
     struct dial *probe;
     char *told; /* the last line */
 };
@@ -104,15 +105,28 @@ static void let_in(struct connect *c, int fd)
         connect_link_refuse(&c->links, fd, 403, "this port belongs to another user of this machine");
 }
 
+static void accept_cb(uv_poll_t *p, int status, int events);
+
+static void rest_cb(void *arg)
+{
+    struct connect *c = arg;
+
+    uv_poll_start(&c->poll, UV_READABLE, accept_cb);
+}
+
+/* Where descriptors are lacking, who waits stays in line until links that end give some back. */
 static void accept_cb(uv_poll_t *p, int status, int events)
 {
     struct connect *c = p->data;
+    int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     (void)status, (void)events;
-    /* One a turn: where descriptors are lacking, links that end give some back meanwhile. */
-    int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0) {
         let_in(c, fd);
+    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        uv_poll_stop(p);
+        timer_start_ms(c->rest, REST_MS);
+    }
 }
 
 static int listen_here(struct connect *c, const struct slullama_args *args, struct err *e)
@@ -157,6 +171,7 @@ static void run(struct connect *c)
                                        .arg = c };
     list_init(&c->links.all);
     c->look = timer_create_on(&c->loop, look_cb, c);
+    c->rest = timer_create_on(&c->loop, rest_cb, c);
     printf("%s is port %d of %s; OLLAMA_HOST=%s, or %s/v1 for OpenAI's API; Ctrl-C ends it\n", c->socket.url,
            c->way.port, *c->way.host ? c->way.host : "this machine", c->socket.url, c->socket.url);
     fflush(stdout);
@@ -165,6 +180,7 @@ static void run(struct connect *c)
     connect_link_close_all(&c->links);
     dial_cancel(c->probe);
     timer_destroy(c->look);
+    timer_destroy(c->rest);
     uv_close((uv_handle_t *)&c->poll, NULL);
 }
 
@@ -192,12 +208,14 @@ int connect_main(int argc, char **argv)
         uv_loop_init(&c.loop);
         watch_signal(&c, &c.term, SIGTERM);
         watch_signal(&c, &c.intr, SIGINT);
+        watch_signal(&c, &c.hup, SIGHUP);
         status = begin(&c, &args, &e) < 0 ? slullama_complain(e.text) : 0;
         if (status == 0)
             run(&c);
         server_way_close(&c.way);
         uv_close((uv_handle_t *)&c.term, NULL);
         uv_close((uv_handle_t *)&c.intr, NULL);
+        uv_close((uv_handle_t *)&c.hup, NULL);
         uv_run(&c.loop, UV_RUN_DEFAULT); /* what closes, and ssh's end */
         if (c.socket.url)
             listen_close(&c.socket);

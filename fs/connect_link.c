@@ -194,7 +194,8 @@ static bool flush(struct side *s)
         s->shut = true;
         shutdown(s->fd, SHUT_WR);
     }
-    if (s == &s->link->client && s->out.len == 0 && from->eof) {
+    bool answered = s == &s->link->client && s->out.len == 0 && (from->eof || (s->link->refused && s->eof));
+    if (answered) {
         close_link(s->link);
         return false;
     }
@@ -215,7 +216,7 @@ static bool take(struct side *s)
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
         s->eof = n <= 0;
-        if (n < 0 || (n == 0 && k->refused)) {
+        if (n < 0) {
             close_link(k);
             return false;
         }

@@ -22,7 +22,7 @@ struct server {
     uv_loop_t loop;
     struct house *house;
     struct gateway *gateway;
-    uv_signal_t term, intr;
+    uv_signal_t term, intr, hup;
     bool stopping;
 };
 
@@ -37,6 +37,10 @@ static void signal_cb(uv_signal_t *handle, int signum)
 {
     struct server *s = handle->data;
 
+    if (signum == SIGHUP) { /* from logrotate, or from a terminal that closes, which changes nothing */
+        gateway_reopen(s->gateway);
+        return;
+    }
     if (s->stopping)
         return;
     s->stopping = true;
@@ -59,6 +63,7 @@ static void unwind(struct server *s)
     house_destroy(s->house);
     uv_close((uv_handle_t *)&s->term, NULL);
     uv_close((uv_handle_t *)&s->intr, NULL);
+    uv_close((uv_handle_t *)&s->hup, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT); /* the close callbacks */
     if (uv_loop_close(&s->loop) < 0)
         log_error("some handles were left open at the end");
@@ -90,6 +95,7 @@ static int run(struct config *cfg)
     uv_loop_init(&s.loop);
     watch(&s, &s.term, SIGTERM);
     watch(&s, &s.intr, SIGINT);
+    watch(&s, &s.hup, SIGHUP);
     int rc = house_create(&s.house, &s.loop, cfg, IDENTITY, &e);
     if (rc < 0)
         config_free(cfg);

@@ -75,6 +75,8 @@ is 'the model is its first pre_pull' "$("${C[@]}" "$U/v1/models" | jq -r '.data[
 like 'a second server of one configuration' "$("$SLULLAMAFS" serve -c "$T/slullama.toml" 2>&1)" 'another daemon'
 out=$(status --port "$port")
 is 'slullamafs status of it' "$? $(jq -r .config.partition <<< "$out")" '0 env'
+kill -HUP "$server"
+is 'SIGHUP changes nothing' "$(http_status "$U/slullama/status")" 200
 end_server 'SIGTERM ends it in order'
 not_ok 'nothing is wrong in its log' grep -q 'error: ' "$T/serve.log"
 
@@ -185,6 +187,20 @@ wait "$standin" 2> /dev/null
 is 'a server that is gone is 503' "$(http_status "$L/slullama/status")" 503
 like 'and told in a line' "$(tail -n 1 "$T/connect.log")" 'nobody listens at port'
 ok 'connect goes on' kill -0 "$relay"
+
+# Without descriptors: who waits is in line, and nothing turns in circles.
+ticks() {
+	awk '{ print $14 + $15 }' "/proc/$relay/stat"
+}
+prlimit --pid "$relay" --nofile=4:1024
+before=$(ticks)
+"${C[@]}" -o "$T/late" -w '%{http_code}' "$L/slullama/status" > "$T/code" &
+waiter=$!
+sleep 2
+is 'without descriptors it does not spin' "$(($(ticks) - before < 20))" 1
+prlimit --pid "$relay" --nofile=1024:1024
+wait "$waiter"
+is 'and who waited is answered when there are some' "$(cat "$T/code")" 503
 end_relay 'it ends'
 
 # --- through SSH

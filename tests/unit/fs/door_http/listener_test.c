@@ -126,12 +126,49 @@ static void a_file_in_the_way_stays(void **state)
     free(where);
 }
 
+static void a_socket_that_listens_already_is_taken_as_it_is(void **state)
+{
+    struct listen_socket first, second;
+    struct err e = { "" };
+
+    (void)state;
+    assert_int_equal(listen_open("127.0.0.1:0", true, &first, &e), 0);
+    char *where = xasprintf("fd:%d", dup(first.fd));
+    assert_int_equal(listen_open(where, true, &second, &e), 0);
+    assert_string_equal(second.url, first.url);
+    listen_close(&second);
+    listen_close(&first);
+    assert_int_equal(listen_open(where, true, &second, &e), -EINVAL);
+    assert_non_null(strstr(e.text, "is no socket that listens"));
+    free(where);
+}
+
+static void a_unix_socket_of_somebody_else_stays(void **state)
+{
+    struct listen_socket first, second;
+    struct err e = { "" };
+    char *path = xasprintf("unix:%s/s", dir), *where;
+
+    (void)state;
+    assert_int_equal(listen_open(path, true, &first, &e), 0);
+    where = xasprintf("fd:%d", dup(first.fd));
+    assert_int_equal(listen_open(where, true, &second, &e), 0);
+    assert_string_equal(second.path, path + 5);
+    listen_close(&second);
+    assert_int_equal(access(path + 5, F_OK), 0);
+    listen_close(&first);
+    free(where);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_becomes_a_url),
         cmocka_unit_test(a_taken_port_gives_way_or_is_an_error),
         cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(a_socket_that_listens_already_is_taken_as_it_is),
+        cmocka_unit_test_setup_teardown(a_unix_socket_of_somebody_else_stays, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_unix_socket_is_its_owners_alone, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_file_in_the_way_stays, make_dir, remove_dir),
     };
