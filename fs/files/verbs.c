@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the verbs do. Each only starts something, and returns: the write to ctl never waits for it. */
 #include "fs/files/verbs.h"
+#include "backend/base/alloc.h"
+#include "backend/base/buf.h"
 #include "backend/base/units.h"
 #include "backend/job.h"
 #include "backend/model.h"
@@ -14,12 +16,35 @@ static const char stopped[] = "stopped through `ctl`";
 
 /* ---- The root's */
 
+/* A line of the log has room for some names; a site may have hundreds. */
+#define NAMES_SHOWN 12
+
+static void no_such_model(const struct config *cfg, const char *name, struct err *e)
+{
+    const char **names = xcalloc(cfg->n_models + 1, sizeof *names);
+    struct buf all = { 0 };
+
+    for (size_t i = 0; i < cfg->n_models; i++) {
+        names[i] = cfg->models[i]->name;
+        if (i < NAMES_SHOWN)
+            buf_addf(&all, "%s%s", i ? ", " : "", names[i]);
+    }
+    const char *near = nearest_name(name, names, cfg->n_models);
+    if (near)
+        err_set(e, -ENOENT, "there is no model \"%.64s\"; did you mean \"%s\"?", name, near);
+    else
+        err_set(e, -ENOENT, "there is no model \"%.64s\"; there are: %s%s", name, buf_str(&all),
+                cfg->n_models > NAMES_SHOWN ? ", ..." : "");
+    buf_free(&all);
+    free(names);
+}
+
 static struct model *named(struct open_file *f, const char *name, struct err *e)
 {
     struct model *m = house_model(tree_house(f->tree), name);
 
     if (!m)
-        err_set(e, -ENOENT, "there is no model \"%.64s\"; `ls` lists them", name);
+        no_such_model(tree_house(f->tree)->cfg, name, e);
     return m;
 }
 

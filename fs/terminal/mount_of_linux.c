@@ -3,6 +3,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "fs/mounts_linux.h"
+#include "fs/terminal/tree_files.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,7 +18,8 @@ struct search {
     char *inside; /* the mount that the working directory lies in */
     char *last;
     int n;
-    struct buf all; /* for the sentence */
+    struct buf all;    /* for the sentence */
+    struct buf models; /* of the mounts that lack the model, likewise */
 };
 
 /* One that is dead answers ENOTCONN, and is none. */
@@ -43,12 +45,27 @@ static bool lies_in(const char *path, const char *dir)
     return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
+/* What there is in place of the model that was asked for. */
+static void note_models(struct search *s, const char *path)
+{
+    json_t *house = tree_status(path, NULL), *unused;
+    const char *model;
+
+    json_object_foreach(json_object_get(house, "models"), model, unused)
+        buf_addf(&s->models, "%s%s", s->models.len ? ", " : "", model);
+    json_decref(house);
+}
+
 static void consider(void *arg, const char *path)
 {
     struct search *s = arg;
 
-    if (!is_alive(path) || !has_model(path, s->model))
+    if (!is_alive(path))
         return;
+    if (!has_model(path, s->model)) {
+        note_models(s, path);
+        return;
+    }
     if (lies_in(s->cwd, path)) {
         free(s->inside);
         s->inside = xstrdup(path);
@@ -71,6 +88,9 @@ int mount_of_caller(const char *model, char **out, struct err *e)
         *out = xstrdup(s.inside);
     else if (s.n == 1)
         *out = xstrdup(s.last);
+    else if (s.n == 0 && model && s.models.len)
+        rc =
+            err_set(e, -ENOENT, "no mount of yours has a model %s; there are: %s", model, buf_str(&s.models));
     else if (s.n == 0 && model)
         rc = err_set(e, -ENOENT, "no mount of yours has a model %s", model);
     else if (s.n == 0)
@@ -83,5 +103,6 @@ int mount_of_caller(const char *model, char **out, struct err *e)
     free(s.inside);
     free(s.last);
     buf_free(&s.all);
+    buf_free(&s.models);
     return rc;
 }

@@ -118,6 +118,9 @@ ok 'and ends' wait_for 30 gone "$session"
 is 'with status 0' "$(wait "$session"; echo $?)" 0
 ok 'the mount lives' test -e "$M/status"
 
+like 'watch of a model that is not there lists those that are' "$("$SLULLAMAFS" watch nope 2>&1)" \
+	'no mount of yours has a model nope; there are: .*parrot, slow, broken'
+
 mkdir "$T/second"
 "$SLULLAMAFS" mount "$T/second" -c "$T/config.toml"
 cd /

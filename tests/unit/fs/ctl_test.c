@@ -169,7 +169,7 @@ static void a_model_that_is_not_there_is_enoent(void **state)
     struct open_file *f = open_at(x, "ctl", O_WRONLY);
 
     assert_int_equal(write_to(f, "wake nobody\n"), -ENOENT);
-    assert_true(log_has("there is no model \"nobody\""));
+    assert_true(log_has("there is no model \"nobody\"; there are: "));
     assert_int_equal(write_to(f, "wake q\n"), 0); /* an alias will do */
     assert_true(wanted(x, "qwen"));
     assert_int_equal(write_to(f, "stop all\n"), 0);
