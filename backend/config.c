@@ -21,6 +21,7 @@ struct reading {
     json_t *doc;
     struct toml_lines *lines;
     const char *file;
+    json_t *found; /* models of catalogues -> their names there */
     struct err *e;
 };
 
@@ -401,6 +402,7 @@ static int fill_model(const struct reading *r, const char *name, const json_t *t
 
     r->c->models[r->c->n_models++] = m;
     m->name = xstrdup(name);
+    m->found_as = xstrdup(json_string_value(json_object_get(r->found, name)));
     rc = fill(r, ROWS_MODEL, m, &own, 1);
     if (rc == 0 && !m->cluster && r->c->n_clusters == 1)
         m->cluster = r->c->clusters[0];
@@ -427,6 +429,78 @@ static int fill_model(const struct reading *r, const char *name, const json_t *t
     return rc;
 }
 
+/* ---- Catalogues */
+
+/* Names and aliases of the file, which no found model gets. */
+static json_t *names_taken(const json_t *models)
+{
+    json_t *taken = json_object(), *table, *alias;
+    const char *name;
+    size_t i;
+
+    json_object_foreach((json_t *)models, name, table)
+    {
+        json_object_set_new(taken, name, json_true());
+        json_array_foreach(json_object_get(table, "aliases"), i, alias)
+        {
+            if (json_is_string(alias))
+                json_object_set_new(taken, json_string_value(alias), json_true());
+        }
+    }
+    return taken;
+}
+
+static int add_catalogue(const struct reading *r, const char *cluster, json_t *table, json_t *models,
+                         json_t *taken)
+{
+    const char *path = json_string_value(json_object_get(table, "catalogue"));
+    char *full, *section, *text;
+    json_t *catalogue = NULL;
+    struct err why;
+
+    if (!path || !*path || check_line(path, NULL) < 0) /* what it says instead is looked at later */
+        return 0;
+    full = config_beside(r->file, path);
+    int rc = catalogue_read(full, &catalogue, &why);
+    if (rc == 0 && (rc = catalogue_add(catalogue, cluster, models, taken, r->found, &why)) < 0) {
+        struct err inside = why;
+        err_set(&why, rc, "%s: %s", full, inside.text);
+    }
+    if (rc == 0) {
+        json_object_set_new(table, "catalogue", json_string(full));
+    } else {
+        section = xasprintf("cluster.%s", cluster);
+        text = xasprintf("catalogue in [%s]: %s", section, why.text);
+        fail_at_key(r, section, "catalogue", text);
+        free(text);
+        free(section);
+    }
+    json_decref(catalogue);
+    free(full);
+    return rc < 0 ? -EINVAL : 0;
+}
+
+/* The models of the catalogues as tables behind those of the file. */
+static int add_catalogues(const struct reading *r)
+{
+    json_t *clusters = json_object_get(r->doc, "cluster"), *models = json_object_get(r->doc, "model"), *table;
+    json_t *taken = names_taken(models);
+    const char *name;
+    int rc = 0;
+
+    if (!models)
+        json_object_set_new(r->doc, "model", models = json_object());
+    json_object_foreach(clusters, name, table)
+    {
+        if (rc == 0)
+            rc = add_catalogue(r, name, table, models, taken);
+    }
+    json_decref(taken);
+    return rc;
+}
+
+/* ---- What need not be written */
+
 /* Without clusters everything runs on this machine; without models too, the parrot shows what a mount is
  * like. */
 static int add_implied(const struct reading *r)
@@ -435,7 +509,9 @@ static int add_implied(const struct reading *r)
     bool models = json_object_size(json_object_get(r->doc, "model")) > 0;
 
     if (clusters && !models)
-        return fail_at(r, "cluster", "there is no [model.NAME]: write at least one that the cluster serves");
+        return fail_at(r, "cluster",
+                       "there is no [model.NAME]: write at least one that the cluster serves, or give it a "
+                       "catalogue");
     if (!clusters)
         json_object_set_new(r->doc, "cluster", json_pack("{s:{s:s}}", "local", "kind", "local"));
     if (!models)
@@ -573,9 +649,12 @@ int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
         return syntax_error(&r, &why);
     r.c = NEW(struct config);
     r.c->file = xstrdup(file);
+    r.found = json_object();
     rc = translate(&r, theirs, given);
     if (rc == 0)
         rc = check_tables(&r);
+    if (rc == 0)
+        rc = add_catalogues(&r);
     if (rc == 0)
         rc = add_implied(&r);
     if (rc == 0)
@@ -588,6 +667,7 @@ int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
         *out = r.c;
     else
         config_free(r.c);
+    json_decref(r.found);
     json_decref(r.doc);
     toml_lines_free(r.lines);
     return rc;
@@ -601,6 +681,7 @@ void config_free(struct config *c)
         clear(ROWS_MODEL, c->models[i]);
         clear(ROWS_JOB, &c->models[i]->job);
         free(c->models[i]->name);
+        free(c->models[i]->found_as);
         free(c->models[i]);
     }
     for (size_t i = 0; i < c->n_clusters; i++) {

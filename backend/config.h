@@ -45,12 +45,14 @@ struct cluster_config {
     bool accept_new_host_keys;
     char *workdir;    /* on the cluster; a leading ~/ is the cluster's home */
     int max_jobs;
+    char *catalogue; /* a file of this machine, absolute; its models are among the configuration's; "" = none */
     struct strings fake; /* kind "fake": words for the tests, see backend/scheduler/fake.c */
     struct job_config job; /* what its models get where they say nothing themselves */
 };
 
 struct model_config {
     char *name;
+    char *found_as;                 /* its name in the catalogue; NULL where it was configured */
     struct cluster_config *cluster; /* borrowed */
     char *engine;                   /* a row of engines[] in backend/engine/engine.c */
     char *model;                    /* what the engine loads */
@@ -144,6 +146,10 @@ void config_export_home(void);
 
 /* Is this a valid key of a [model.X]: CONTRACT.md section 2 (pattern, reserved names). -EINVAL with a sentence. */
 int model_name_check(const char *name, struct err *e);
+
+/* The key of a model that was found rather than configured: what fits of its name, "-" for each other character, "m-"
+ * before what no model can be called, "-2", "-3" .. where it is a key of taken (may be NULL). Pure; the caller frees it. */
+char *name_for_found(const char *original, const json_t *taken);
 
 /* Model by key or alias; NULL if there is none. */
 struct model_config *config_model(const struct config *c, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a text or a name of the configuration may look like. */
 #include "backend/base/alloc.h"
+#include "backend/base/buf.h"
 #include "backend/config_table.h"
 
 #include <arpa/inet.h>
@@ -165,6 +166,8 @@ static const char *const reserved[] = {
     "metrics", "status",   "v1",     "api", "health",   "gpu", "slullama", "traefik", "ui",
 };
 
+#define LONGEST_NAME 64 /* bytes */
+
 static int name_check(const char *what, const char *name, const char *punctuation, struct err *e)
 {
     size_t len = strlen(name);
@@ -174,7 +177,7 @@ static int name_check(const char *what, const char *name, const char *punctuatio
             return err_set(e, -EINVAL,
                            "a %s cannot be called \"%s\": that is a name of the tree or the gateway", what,
                            name);
-    bool good = len >= 1 && len <= 64 && isalnum((unsigned char)name[0]);
+    bool good = len >= 1 && len <= LONGEST_NAME && isalnum((unsigned char)name[0]);
     for (size_t i = 1; good && i < len; i++)
         good = isalnum((unsigned char)name[i]) || strchr(punctuation, name[i]);
     if (good)
@@ -187,6 +190,40 @@ static int name_check(const char *what, const char *name, const char *punctuatio
 int model_name_check(const char *name, struct err *e)
 {
     return name_check("model", name, "._+-", e);
+}
+
+/* One '-' for each character that a name cannot have, however many bytes it has. */
+static void keep_what_fits(const char *original, struct buf *out)
+{
+    for (const char *p = original; *p; p++) {
+        bool fits = isalnum((unsigned char)*p) || strchr("._+-", *p);
+        if (((unsigned char)*p & 0xC0) != 0x80) /* the first byte of a character of UTF-8 */
+            buf_add(out, fits ? p : "-", 1);
+    }
+}
+
+char *name_for_found(const char *original, const json_t *taken)
+{
+    struct buf base = { 0 };
+    char suffix[24] = "";
+    char *name;
+
+    keep_what_fits(original, &base);
+    name = xasprintf("%.*s", LONGEST_NAME, buf_str(&base));
+    if (model_name_check(name, NULL) < 0) {
+        free(name);
+        name = xasprintf("m-%.*s", LONGEST_NAME - 2, buf_str(&base));
+    }
+    buf_free(&base);
+    for (unsigned i = 2; json_object_get(taken, name); i++) {
+        int len = (int)(strlen(name) - strlen(suffix));
+        snprintf(suffix, sizeof suffix, "-%u", i);
+        int most = LONGEST_NAME - (int)strlen(suffix);
+        char *next = xasprintf("%.*s%s", len < most ? len : most, name, suffix);
+        free(name);
+        name = next;
+    }
+    return name;
 }
 
 /* Without the dot that stands between cluster and job number in jobs/. */

@@ -110,6 +110,11 @@ const struct config_key config_keys[] = {
           "The directory on the cluster for scripts and logs of jobs; nodes and login node must share it." },
     { ROWS_CLUSTER, "max_jobs", &type_int, offsetof(struct cluster_config, max_jobs), "8", .min = 1,
       .max = 1000, .help = "The most jobs of this mount at a time." },
+    { ROWS_CLUSTER, "catalogue", &type_string, offsetof(struct cluster_config, catalogue), "\"\"",
+      .check = check_line,
+      .help = "A JSON file on this machine, {\"NAME\": {\"path\": .., \"max_model_len\": .., "
+              "\"description\": ..}}: each entry "
+              "is a model of engine vllm; see CATALOGUES. A relative path counts from this file." },
     { ROWS_CLUSTER, "fake", &type_strings, offsetof(struct cluster_config, fake), "[]", .check = check_line,
       .help = "For kind fake: the failures that a test wants to see." },
 
@@ -254,7 +259,6 @@ const struct config_section config_sections[] = {
 const struct config_later config_later[] = {
     { "gateway", "while_waking" },
     { "gateway", "hold_progress" },
-    { "cluster", "catalogue" },
     { "cluster", "discover" },
     { "cluster", "import" },
     { "cluster", "url" },

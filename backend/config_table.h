@@ -115,6 +115,18 @@ char *config_home(void);      /* $HOME, else the user database's; NULL if neithe
 char *config_state_dir(void); /* the default; NULL without a home */
 char *config_runtime_dir(const char *state_dir); /* the default */
 
+/* In config_catalogue.c. Messages go on after "catalogue in [cluster.NAME]: ". */
+char *config_beside(const char *file,
+                    const char *path); /* absolute; from the directory of the configuration `file` */
+int catalogue_read(const char *path, json_t **out, struct err *e); /* an object; the caller's */
+
+/* Add the entries to models, the configuration's table of [model.X], with the keys that their names become.
+ * taken  object whose keys are the names and aliases there are; added to
+ * found  object, name of each model that was added by a catalogue -> its name there; added to
+ * Returns 0, or -EINVAL with what is wrong with which entry. */
+int catalogue_add(const json_t *catalogue, const char *cluster, json_t *models, json_t *taken, json_t *found,
+                  struct err *e);
+
 /* In config_toml.c: text as a quoted TOML string. */
 void toml_write_string(struct buf *out, const char *text);
 

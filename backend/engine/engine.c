@@ -77,7 +77,8 @@ bool engine_serves(const struct model_config *m, const char *name)
     bool yes;
 
     engine_served_name(m, &served);
-    yes = *name && (!strcmp(m->model, name) || !strcmp(buf_str(&served), name));
+    yes = *name && (!strcmp(m->model, name) || !strcmp(buf_str(&served), name) ||
+                    (m->found_as && !strcmp(m->found_as, name)));
     buf_free(&served);
     return yes;
 }

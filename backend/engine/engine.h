@@ -48,7 +48,8 @@ bool engine_wants_proof(const struct engine *en, const struct model_config *m);
  * any other is the key `model`. Appended; nothing where there is none. Pure. */
 void engine_served_name(const struct model_config *m, struct buf *out);
 
-/* Does a client of the gateway that says `name` mean this model: what it loads, or what that is served as? Pure. */
+/* Does a client of the gateway that says `name` mean this model: what it loads, what that is served as, or its
+ * name in a catalogue? Pure. */
 bool engine_serves(const struct model_config *m, const char *name);
 
 /* ---- The job script: our prologue (job.sh) with the engine's lines in it. */

@@ -361,7 +361,9 @@ static const struct {
     { "[[model]]\nengine = 'parrot'", "f.toml:1: \"model\" must be a table: [model.NAME]" },
     { "[cluster]\nhost = 'a'",
       "f.toml:2: [cluster] has no keys of its own, \"host\" must stand in a [cluster.NAME]" },
-    { "[cluster.a]", "f.toml:1: there is no [model.NAME]: write at least one that the cluster serves" },
+    { "[cluster.a]",
+      "f.toml:1: there is no [model.NAME]: write at least one that the cluster serves, or give "
+      "it a catalogue" },
 
     /* unknown keys */
     { MODEL "[cluster.alvis]\npartitoin = 'gpu'",
