@@ -33,6 +33,8 @@ static const struct {
     { "serve", serve_main, "the gateway alone, for a team: slullama's server" },
     { "connect", connect_main, "a slullama server at a port of this machine" },
     { "status", status_main, "what a slullama server does" },
+    { "traefik", traefik_main, "write what is healthy as a file for Traefik" },
+    { "haproxy", haproxy_main, "write what is healthy as a file for HAProxy" },
     { "parrot", parrot_main, "the built-in engine: repeats what it is asked" },
     { "help", help_main, "this list; `help config` lists the keys of the configuration" },
     { "--help", help_main, NULL },

@@ -17,7 +17,7 @@ _slullamafs() {
 	mount.*) verb=mount ;;
 	*)
 		if [ "$COMP_CWORD" = 1 ]; then
-			mapfile -t COMPREPLY < <(compgen -W 'mount run watch models serve connect status parrot help --help --version' -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W 'mount run watch models serve connect status traefik haproxy parrot help --help --version' -- "$cur")
 			return
 		fi
 		;;
@@ -49,7 +49,11 @@ _slullamafs() {
 	connect:*) words='--port --token-file --token --local-port --add-token -c --config -v --verbose --help' ;;
 	status:*) words='--port --token-file --token -c --config -v --verbose --help' ;;
 	models:*) words='-c --config --help' ;;
-	help:*) words='config mount run watch models serve connect status parrot' ;;
+	traefik:* | haproxy:*)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur"; compgen -W '--watch --help' -- "$cur")
+		return
+		;;
+	help:*) words='config mount run watch models serve connect status traefik haproxy parrot' ;;
 	*) return ;;
 	esac
 	compopt +o filenames 2> /dev/null

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # fish completion for slullamafs and mount.slullamafs.
 
-set -l verbs mount run watch models serve connect status parrot help
+set -l verbs mount run watch models serve connect status traefik haproxy parrot help
 set -l models '(slullamafs models 2> /dev/null | string split -f 1 " ")'
 complete -c slullamafs -f
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a mount -d 'Mount the models of a cluster'
@@ -14,11 +14,15 @@ complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a models -d 
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a serve -d 'The gateway alone, for a team'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a connect -d 'A slullama server at a port of this machine'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What a slullama server does'
+complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a traefik -d 'Write what is healthy as a file for Traefik'
+complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a haproxy -d 'Write what is healthy as a file for HAProxy'
+complete -c slullamafs -n '__fish_seen_subcommand_from traefik haproxy' -F
+complete -c slullamafs -n '__fish_seen_subcommand_from traefik haproxy' -l watch -d 'Write it anew at each change'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a parrot -d 'The built-in engine'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a help -d 'The verbs, the keys of the configuration'
 complete -c slullamafs -l help -d 'Print a short help'
 complete -c slullamafs -l version -d 'Print the version'
-complete -c slullamafs -n '__fish_seen_subcommand_from help' -a 'config mount run watch models serve connect status parrot'
+complete -c slullamafs -n '__fish_seen_subcommand_from help' -a 'config mount run watch models serve connect status traefik haproxy parrot'
 complete -c slullamafs -n '__fish_seen_subcommand_from run watch' -a "$models"
 complete -c slullamafs -n '__fish_seen_subcommand_from run' -s t -l time -x -d 'Time limit of the job'
 complete -c slullamafs -n '__fish_seen_subcommand_from run models' -s c -l config -r -F -d Configuration

@@ -46,6 +46,7 @@ static const struct route routes[] = {
     { ROOT, "/metrics", "GET, HEAD", answer_metrics, "figures in Prometheus' text format" },
     { ROOT, "/slullama/status", "GET, HEAD", answer_slullama_status,
       "what slullama's clients ask its server for" },
+    { ROOT, "/traefik/config", "GET, HEAD", answer_traefik, "Traefik's dynamic configuration" },
     { ROOT | MODEL, "/v1/models", "GET, HEAD", answer_models, "the models, awake or not" },
     { ROOT | MODEL, "/v1/models/*", "GET, HEAD", answer_model, "one of them" },
     { ROOT | MODEL, "/api/tags", "GET, HEAD", answer_tags, "the same in Ollama's words" },

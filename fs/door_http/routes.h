@@ -28,6 +28,7 @@ void answer_health(const struct request *r, const struct route_at *at);
 void answer_metrics(const struct request *r, const struct route_at *at); /* Prometheus' text format */
 void answer_models(const struct request *r, const struct route_at *at);
 void answer_model(const struct request *r, const struct route_at *at); /* /v1/models/<id> */
+void answer_traefik(const struct request *r, const struct route_at *at);
 void answer_slullama_status(const struct request *r, const struct route_at *at); /* slullama_status.c */
 void answer_no_model(const struct request *r, const char *name);       /* 404 with the near name */
 

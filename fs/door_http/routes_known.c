@@ -2,7 +2,9 @@
 /* Answers from what is known without any engine: they wake nothing, and are the same whether a model sleeps
  * or not. */
 #include "fs/door_http/routes.h"
+#include "backend/balance.h"
 #include "backend/base/alloc.h"
+#include "backend/job.h"
 #include "backend/metrics.h"
 
 #include <errno.h>
@@ -79,6 +81,20 @@ void answer_model(const struct request *r, const struct route_at *at)
     else
         answer_no_model(r, buf_str(&name));
     buf_free(&name);
+}
+
+void answer_traefik(const struct request *r, const struct route_at *at)
+{
+    struct balance b = { 0 };
+
+    (void)at;
+    list_for_each(j, &r->house->jobs, struct job, link)
+    {
+        if (j->state == JOB_HEALTHY)
+            balance_add(&b, j->config, r->house->endpoint, job_node(j), j->port);
+    }
+    answer_json(r, 200, balance_traefik(&b));
+    balance_free(&b);
 }
 
 /* Every word that a request may name a model by, for finding the near one. The caller frees the array. */

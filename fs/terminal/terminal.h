@@ -4,8 +4,10 @@
 /* The verbs for people at a terminal. They use a mount's files and nothing else of the daemon. argv[0] is the verb; each
  * returns an exit status: 0, 1 what was wanted did not come, 2 it was called wrongly. */
 
-int watch_main(int argc, char **argv);  /* watch [MODEL] [--until STATE] */
-int run_main(int argc, char **argv);    /* run MODEL [-t TIME] */
-int models_main(int argc, char **argv); /* models */
+int watch_main(int argc, char **argv);   /* watch [MODEL] [--until STATE] */
+int run_main(int argc, char **argv);     /* run MODEL [-t TIME] */
+int models_main(int argc, char **argv);  /* models */
+int traefik_main(int argc, char **argv); /* traefik FILE [--watch] */
+int haproxy_main(int argc, char **argv); /* haproxy FILE [--watch] */
 
 #endif

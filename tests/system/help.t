@@ -24,7 +24,7 @@ version='^slullamafs [0-9]+\.[0-9]+\.[0-9]+$'
 
 # --- each verb
 verbs=$("$SLULLAMAFS" help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
-is 'the verbs' "$(paste -s -d ' ' <<< "$verbs")" 'mount run watch models key serve connect status parrot help'
+is 'the verbs' "$(paste -s -d ' ' <<< "$verbs")" 'mount run watch models key serve connect status traefik haproxy parrot help'
 for word in help --help -h; do
 	says "slullamafs $word" 0 '^usage: slullamafs VERB' "$SLULLAMAFS" "$word"
 done
