@@ -9,30 +9,43 @@
 
 /* ---- Collecting */
 
-static struct balance_service *service_of(struct balance *b, const struct model_config *m,
-                                          bool through_gateway)
+/* In the order of names, so that a file changes only when its content does. */
+static struct balance_service *service_of(struct balance *b, const char *name)
 {
-    struct balance_service *s;
+    size_t at = 0;
 
-    for (size_t i = 0; i < b->n; i++)
-        if (strcmp(b->v[i].name, m->name) == 0)
-            return &b->v[i];
+    while (at < b->n && strcmp(b->v[at].name, name) < 0)
+        at++;
+    if (at < b->n && strcmp(b->v[at].name, name) == 0)
+        return &b->v[at];
     b->v = xrealloc(b->v, (b->n + 1) * sizeof *b->v);
-    s = &b->v[b->n++];
-    *s = (struct balance_service){ .name = xstrdup(m->name),
-                                   .through_gateway = through_gateway,
-                                   .health_status = 200 };
-    if (through_gateway) {
+    memmove(b->v + at + 1, b->v + at, (b->n++ - at) * sizeof *b->v);
+    b->v[at] = (struct balance_service){ .name = xstrdup(name), .health_status = 200 };
+    return &b->v[at];
+}
+
+static struct balance_service *behind_gateway(struct balance *b, const struct model_config *m)
+{
+    struct balance_service *s = service_of(b, m->name);
+
+    s->through_gateway = true;
+    if (!s->health_path)
         s->health_path = xstrdup("/health");
-        return s;
-    }
-    s->health_path = xstrdup(*m->health ? m->health : engine_find(m->engine)->health_path);
+    return s;
+}
+
+static struct balance_service *at_its_node(struct balance *b, const struct model_config *m)
+{
+    struct balance_service *s = service_of(b, m->name);
+
+    if (!s->health_path)
+        s->health_path = xstrdup(*m->health ? m->health : engine_find(m->engine)->health_path);
     if (json_array_size(m->health_status) > 0)
         s->health_status = (int)json_integer_value(json_array_get(m->health_status, 0));
     return s;
 }
 
-/* A file changes only when the servers do, whatever their order was. Takes over url. */
+/* Likewise. Takes over url. */
 static void add_sorted(struct strings *s, char *url)
 {
     size_t at = 0;
@@ -56,21 +69,32 @@ static bool is_host(const char *host)
            host[strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")] == '\0';
 }
 
+static char *url_of(const char *host, int port)
+{
+    bool six = strchr(host, ':') != NULL;
+
+    return xasprintf("http://%s%s%s:%d", six ? "[" : "", host, six ? "]" : "", port);
+}
+
 void balance_add(struct balance *b, const struct model_config *m, const char *endpoint, const char *host,
                  int port)
 {
     const struct engine *en = engine_find(m->engine);
-    bool six = strchr(host, ':') != NULL;
 
     if (!en)
         return;
     if (en->relay || engine_wants_proof(en, m)) {
         if (strncmp(endpoint, "http://", 7) == 0)
-            add_sorted(&service_of(b, m, true)->urls, xstrdup(endpoint));
+            add_sorted(&behind_gateway(b, m)->urls, xstrdup(endpoint));
     } else if (is_host(host) && port > 0) {
-        add_sorted(&service_of(b, m, false)->urls,
-                   xasprintf("http://%s%s%s:%d", six ? "[" : "", host, six ? "]" : "", port));
+        add_sorted(&at_its_node(b, m)->urls, url_of(host, port));
     }
+}
+
+void balance_add_other(struct balance *b, const char *service, const char *host, int port)
+{
+    if (model_name_check(service, NULL) == 0 && is_host(host) && port > 0)
+        add_sorted(&service_of(b, service)->urls, url_of(host, port));
 }
 
 void balance_free(struct balance *b)
@@ -117,12 +141,15 @@ static json_t *traefik_router(const struct balance_service *s)
 /* The gateway admits only names of its own, and a balancer would pass on what its client calls it. */
 static json_t *traefik_service(const struct balance_service *s)
 {
-    json_t *check = json_pack("{s:s,s:s,s:s}", "path", s->health_path, "interval", CHECK_INTERVAL, "timeout",
-                              CHECK_TIMEOUT);
-    json_t *balancer = json_pack("{s:o}", "healthCheck", check), *servers = json_array();
+    json_t *balancer = json_object(), *servers = json_array();
 
-    if (s->health_status != 200)
-        json_object_set_new(check, "status", json_integer(s->health_status));
+    if (s->health_path) {
+        json_t *check = json_pack("{s:s,s:s,s:s}", "path", s->health_path, "interval", CHECK_INTERVAL,
+                                  "timeout", CHECK_TIMEOUT);
+        if (s->health_status != 200)
+            json_object_set_new(check, "status", json_integer(s->health_status));
+        json_object_set_new(balancer, "healthCheck", check);
+    }
     if (s->through_gateway)
         json_object_set_new(balancer, "passHostHeader", json_false());
     for (size_t i = 0; i < s->urls.n; i++)

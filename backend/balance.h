@@ -11,15 +11,15 @@
  * that nothing is sent to a dead port. */
 
 struct balance_service {
-    char *name;           /* of a model */
+    char *name;           /* of a model, or an imported one */
     bool through_gateway; /* its one server is our gateway, below /<name>/ */
-    char *health_path;    /* on each server */
+    char *health_path;    /* on each server; NULL = not known */
     int health_status;    /* what a healthy one answers there */
     struct strings urls;  /* sorted, none twice; "http://HOST:PORT" */
 };
 
 struct balance {
-    struct balance_service *v; /* in the order in which they were added */
+    struct balance_service *v; /* by name */
     size_t n;
 };
 
@@ -29,6 +29,9 @@ struct balance {
  * host, port  where the engine listens; host "" or port 0: not known, the job is left out */
 void balance_add(struct balance *b, const struct model_config *m, const char *endpoint, const char *host,
                  int port);
+
+/* Add one server of a service that is none of ours; how its health is to be asked is not known. */
+void balance_add_other(struct balance *b, const char *service, const char *host, int port);
 
 void balance_free(struct balance *b);
 

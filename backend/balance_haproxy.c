@@ -10,8 +10,7 @@ static const char every_backend[] = "    mode http\n"
                                     "    retries 3\n"
                                     "    option redispatch\n"
                                     "    timeout connect 5s\n"
-                                    "    timeout server 1h\n"
-                                    "    option httpchk\n";
+                                    "    timeout server 1h\n";
 
 static void add_quoted(struct buf *out, const char *word)
 {
@@ -27,20 +26,27 @@ static const char *address_of(const char *url)
     return url + strlen("http://");
 }
 
+static void add_health(const struct balance_service *s, struct buf *out)
+{
+    buf_adds(out, "    option httpchk\n    http-check send meth GET uri ");
+    add_quoted(out, s->health_path);
+    buf_addf(out, " ver HTTP/1.1 hdr Host %s\n    http-check expect status %d\n", address_of(s->urls.v[0]),
+             s->health_status);
+}
+
 static void add_backend(const struct balance_service *s, struct buf *out)
 {
     buf_adds(out, "\nbackend ");
     for (const char *p = s->name; *p; p++)
         buf_add(out, *p == '+' ? ":" : p, 1);
-    buf_addf(out, "\n%s    http-check send meth GET uri ", every_backend);
-    add_quoted(out, s->health_path);
-    buf_addf(out, " ver HTTP/1.1 hdr Host %s\n    http-check expect status %d\n", address_of(s->urls.v[0]),
-             s->health_status);
+    buf_addf(out, "\n%s", every_backend);
+    if (s->health_path)
+        add_health(s, out);
     if (s->through_gateway) /* it admits only names of its own */
         buf_addf(out, "    http-request set-header Host %s\n", address_of(s->urls.v[0]));
     else
         buf_adds(out, "    http-request set-path %[path,regsub(^/[^/]*/?,/)]\n");
-    /* A name that is not known yet keeps HAProxy from nothing. */
+    /* A name that is not known yet keeps HAProxy from nothing. Without a path a check is that the port listens. */
     for (size_t i = 0; i < s->urls.n; i++)
         buf_addf(out, "    server %zu %s check inter 5s init-addr last,libc,none\n", i + 1,
                  address_of(s->urls.v[i]));

@@ -189,6 +189,13 @@ static void sweep(struct cluster *c, const struct job_info *v, size_t n)
     buf_free(&keep);
 }
 
+static void others_cb(void *arg, const struct job_info *v, size_t n)
+{
+    struct cluster *c = arg;
+
+    imports_set(&c->imports, c->house->cfg, v, n);
+}
+
 static void queried_cb(void *arg, int rc, const struct job_info *v, size_t n, const char *err)
 {
     struct cluster *c = arg;
@@ -235,7 +242,9 @@ static bool somebody_waits(const struct job *j)
 /* Milliseconds between two queries now; 0 = none is needed. */
 static uint64_t interval(const struct cluster *c)
 {
-    uint64_t ms = recover_waits(c) ? TICK_WANTED_MS : 0;
+    uint64_t ms = recover_waits(c)                        ? TICK_WANTED_MS
+                  : c->cfg->import && !c->house->stopping ? TICK_CALM_MS
+                                                          : 0;
 
     list_for_each(j, &c->house->jobs, struct job, link)
     {
@@ -317,6 +326,8 @@ int cluster_create(struct house *h, const struct cluster_config *cfg, struct clu
                                        .cluster = cfg,
                                        .transport = c->transport,
                                        .prefix = c->prefix,
+                                       .others = cfg->import ? others_cb : NULL,
+                                       .others_arg = c,
                                        .program = h->program,
                                        .home_dir = h->state_dir };
         rc = scheduler_create(&c->sched, &sp, e);
@@ -329,6 +340,8 @@ int cluster_create(struct house *h, const struct cluster_config *cfg, struct clu
         c->state = CLUSTER_UP;
     c->files = remote_files_create(h->loop, c->transport);
     *out = c;
+    if (cfg->import) /* it is asked from now on, jobs or not */
+        cluster_look(c);
     return 0;
 }
 
@@ -343,6 +356,7 @@ void cluster_destroy(struct cluster *c)
     cluster_lease_destroy(c->lease);
     timer_destroy(inner(c)->tick);
     free(inner(c)->stray);
+    imports_free(&c->imports);
     free(c->priv);
     free(c->prefix);
     free(c->reason);
@@ -352,9 +366,13 @@ void cluster_destroy(struct cluster *c)
 
 json_t *cluster_status(const struct cluster *c)
 {
-    return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:s,s:o,s:i,s:o}", "cluster", c->cfg->name, "kind",
-                     c->cfg->kind, "host", json_str(c->cfg->host), "state", names[c->state], "since",
-                     json_time(&c->since), "reason", json_str(c->reason), "transport",
-                     transport_kind(c->transport), "tunnel", json_str(transport_tunnel(c->transport)),
-                     "queries", (int)c->queries, "last_error", json_str(c->last_error));
+    json_t *s = json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:s,s:o,s:i,s:o}", "cluster", c->cfg->name, "kind",
+                          c->cfg->kind, "host", json_str(c->cfg->host), "state", names[c->state], "since",
+                          json_time(&c->since), "reason", json_str(c->reason), "transport",
+                          transport_kind(c->transport), "tunnel", json_str(transport_tunnel(c->transport)),
+                          "queries", (int)c->queries, "last_error", json_str(c->last_error));
+
+    if (c->cfg->import)
+        json_object_set_new(s, "imported", imports_json(&c->imports));
+    return s;
 }

@@ -2,12 +2,13 @@
 #ifndef BACKEND_CLUSTER_H
 #define BACKEND_CLUSTER_H
 #include <jansson.h>
+#include "backend/imports.h"
 #include "backend/scheduler/scheduler.h"
 #include "backend/transport/remote_files.h"
 #include "backend/transport/transport.h"
 /* One cluster of the configuration: its way in, its scheduler, and the one query per tick that covers all
  * jobs on it. The interval adapts: 2 s while a job is restless and somebody waits for it, 10 s while a job is
- * restless, 60 s while jobs run, none without jobs. Never more than one query in flight; after a failed one
+ * restless, 60 s while jobs run and for import = true, none without jobs. Never more than one query in flight; after a failed one
  * the next comes later (up to 60 s). */
 
 struct house;
@@ -32,6 +33,7 @@ struct cluster {
     unsigned connects;           /* times that it came up */
     char *prefix;                /* of the names of our jobs there */
     struct cluster_lease *lease; /* cluster_lease.c's own */
+    struct imports imports;      /* with import = true: what the last whole query showed */
     struct cluster_inner *priv;
 };
 

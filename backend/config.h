@@ -45,6 +45,7 @@ struct cluster_config {
     bool accept_new_host_keys;
     char *workdir;    /* on the cluster; a leading ~/ is the cluster's home */
     int max_jobs;
+    bool import;     /* services of the user's other jobs are told to balancers */
     char *catalogue; /* a file of this machine, absolute; its models are among the configuration's; "" = none */
     struct strings fake; /* kind "fake": words for the tests, see backend/scheduler/fake.c */
     struct job_config job; /* what its models get where they say nothing themselves */

@@ -110,6 +110,10 @@ const struct config_key config_keys[] = {
           "The directory on the cluster for scripts and logs of jobs; nodes and login node must share it." },
     { ROWS_CLUSTER, "max_jobs", &type_int, offsetof(struct cluster_config, max_jobs), "8", .min = 1,
       .max = 1000, .help = "The most jobs of this mount at a time." },
+    { ROWS_CLUSTER, "import", &type_bool, offsetof(struct cluster_config, import), "false",
+      .help = "Take the services of your other jobs there, whose Comment is "
+              "traefik,SERVICE,http://HOST:PORT, "
+              "into what balancers get; for kind slurm. The cluster is asked once a minute then." },
     { ROWS_CLUSTER, "catalogue", &type_string, offsetof(struct cluster_config, catalogue), "\"\"",
       .check = check_line,
       .help = "A JSON file on this machine, {\"NAME\": {\"path\": .., \"max_model_len\": .., "
@@ -260,7 +264,6 @@ const struct config_later config_later[] = {
     { "gateway", "while_waking" },
     { "gateway", "hold_progress" },
     { "cluster", "discover" },
-    { "cluster", "import" },
     { "cluster", "url" },
     { "cluster", "token_file" },
     { "model", "share" },

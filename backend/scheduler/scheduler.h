@@ -83,7 +83,11 @@ struct scheduler_params {
     struct transport *transport; /* borrowed */
     const char *prefix;          /* of our job names: "sfs-<8 hex digits of the identity>-"; copied */
     const char *program;         /* our own binary, for kinds that start it (fake); copied */
-    const char *home_dir;        /* kind local: a directory of ours that is there (state); copied */
+    /* Told behind each whole query, before its callback: the user's own jobs that run, belong to no mount and say in
+     * their Comment where they serve. Strings are borrowed. NULL = not wanted; kind slurm alone has such jobs. */
+    void (*others)(void *arg, const struct job_info *v, size_t n);
+    void *others_arg;
+    const char *home_dir; /* kind local: a directory of ours that is there (state); copied */
 };
 
 struct scheduler_ops {

@@ -50,6 +50,8 @@ struct slurm {
     struct transport *transport;
     struct replies *replies;
     char *prefix;
+    void (*others)(void *arg, const struct job_info *v, size_t n); /* or NULL */
+    void *others_arg;
     bool is_here; /* no host is configured */
     char *host;   /* for sentences: "alvis2", "this machine" */
     char tag[9];
@@ -333,6 +335,8 @@ static void end_query(struct call *c, int rc, const char *err)
 
     if (rc == 0)
         note_places(c->owner, &c->jobs);
+    if (rc == 0 && c->owner->others)
+        c->owner->others(c->owner->others_arg, c->jobs.others, c->jobs.n_others);
     c->jobs = (struct slurm_jobs){ 0 };
     call_free(c);
     copy.query(copy.arg, rc, rc == 0 ? copy.jobs.v : NULL, rc == 0 ? copy.jobs.n : 0, err);
@@ -541,6 +545,8 @@ static int slurm_create(struct scheduler **out, const struct scheduler_params *p
     s->transport = p->transport;
     s->replies = replies_create(p->loop);
     s->prefix = xstrdup(p->prefix);
+    s->others = p->others;
+    s->others_arg = p->others_arg;
     s->is_here = *p->cluster->host == '\0';
     s->host = xstrdup(*p->cluster->host ? p->cluster->host : "this machine");
     /* Letters alone: a tag may then stand anywhere in a format, also before a field. */

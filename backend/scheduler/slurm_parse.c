@@ -168,22 +168,14 @@ static const char *unless(const char *s, const char *none)
                : s;
 }
 
-static void add_row(struct slurm_jobs *jobs, char *f[SLURM_N_FIELDS], const int64_t login_now[2], time_t now)
+static struct job_info read_row(char *f[SLURM_N_FIELDS], const int64_t login_now[2], time_t now)
 {
     enum sched_state state = sched_state_parse(f[FIELD_STATE]);
     int64_t left = slurm_parse_elapsed(f[FIELD_LEFT]);
     bool waits = state == SCHED_PENDING || state == SCHED_CONFIGURING;
     bool runs = state == SCHED_RUNNING || state == SCHED_SUSPENDED;
 
-    size_t at = place_of(jobs, f[FIELD_ID], state);
-    if (at > jobs->n)
-        return;
-    if (at == jobs->n && jobs->n++ % 64 == 0) {
-        jobs->v = xrealloc(jobs->v, (at + 64) * sizeof(*jobs->v));
-        jobs->partitions = xrealloc(jobs->partitions, (at + 64) * sizeof(*jobs->partitions));
-    }
-    jobs->partitions[at] = f[FIELD_PARTITION];
-    jobs->v[at] = (struct job_info){
+    return (struct job_info){
         .id = f[FIELD_ID],
         .name = f[FIELD_NAME],
         .state = state,
@@ -196,6 +188,34 @@ static void add_row(struct slurm_jobs *jobs, char *f[SLURM_N_FIELDS], const int6
         .elapsed_s = slurm_parse_elapsed(f[FIELD_ELAPSED]),
         .exit_status = -1, /* squeue -o has no field for it */
     };
+}
+
+/* Services of the user's own: more than this many are not what a person keeps. */
+#define MAX_OTHERS 256
+
+/* One that runs and says where it serves, and whose name says that no mount has submitted it. */
+static void add_other(struct slurm_jobs *jobs, char *f[SLURM_N_FIELDS], const int64_t login_now[2],
+                      time_t now)
+{
+    if (jobs->n_others == MAX_OTHERS || strncmp(f[FIELD_COMMENT], "traefik,", 8) != 0 ||
+        strncmp(f[FIELD_NAME], "sfs-", 4) == 0 || sched_state_parse(f[FIELD_STATE]) != SCHED_RUNNING)
+        return;
+    if (jobs->n_others % 16 == 0)
+        jobs->others = xrealloc(jobs->others, (jobs->n_others + 16) * sizeof(*jobs->others));
+    jobs->others[jobs->n_others++] = read_row(f, login_now, now);
+}
+
+static void add_row(struct slurm_jobs *jobs, char *f[SLURM_N_FIELDS], const int64_t login_now[2], time_t now)
+{
+    size_t at = place_of(jobs, f[FIELD_ID], sched_state_parse(f[FIELD_STATE]));
+    if (at > jobs->n)
+        return;
+    if (at == jobs->n && jobs->n++ % 64 == 0) {
+        jobs->v = xrealloc(jobs->v, (at + 64) * sizeof(*jobs->v));
+        jobs->partitions = xrealloc(jobs->partitions, (at + 64) * sizeof(*jobs->partitions));
+    }
+    jobs->partitions[at] = f[FIELD_PARTITION];
+    jobs->v[at] = read_row(f, login_now, now);
 }
 
 /* Cut a row into its fields. Returns how many there are. */
@@ -241,6 +261,8 @@ static int parse_rows(char *s, char *end, const char *tag, const char *prefix, c
         headed |= strcmp(f[FIELD_ID], SLURM_HEADING) == 0;
         if (strncmp(f[FIELD_NAME], prefix, strlen(prefix)) == 0)
             add_row(jobs, f, login_now, now);
+        else
+            add_other(jobs, f, login_now, now);
     }
     if (!headed)
         return err_set(e, -EPROTO, "squeue printed no heading but \"%.*s\"",
@@ -308,6 +330,7 @@ void slurm_jobs_free(struct slurm_jobs *jobs)
 {
     free(jobs->v);
     free(jobs->partitions);
+    free(jobs->others);
     free(jobs->text);
     *jobs = (struct slurm_jobs){ 0 };
 }

@@ -36,11 +36,14 @@ struct slurm_jobs {
     struct job_info *v;      /* n of them; strings point into text */
     const char **partitions; /* n of them */
     size_t n;
+    struct job_info *
+        others; /* n_others: jobs of the user's that are none of any mount's, run, and tell where they serve */
+    size_t n_others;
     char *text;
 };
 
 /* Read the output of a query.
- * prefix  rows whose name does not begin with it are left out
+ * prefix  rows whose name does not begin with it are left out, or are among the others
  * now     the wall clock of this machine: expected_start and ends_at are told by it
  * Returns 0; -EIO where squeue exited with another status than 0, with that in *status; -EPROTO where the
  * output is not whole or a row is odd, with a sentence that quotes it. */

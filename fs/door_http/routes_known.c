@@ -4,6 +4,7 @@
 #include "fs/door_http/routes.h"
 #include "backend/balance.h"
 #include "backend/base/alloc.h"
+#include "backend/cluster.h"
 #include "backend/job.h"
 #include "backend/metrics.h"
 
@@ -92,6 +93,11 @@ void answer_traefik(const struct request *r, const struct route_at *at)
     {
         if (j->state == JOB_HEALTHY)
             balance_add(&b, j->config, r->house->endpoint, job_node(j), j->port);
+    }
+    for (size_t i = 0; i < r->house->cfg->n_clusters; i++) {
+        const struct imports *im = &r->house->clusters[i]->imports;
+        for (size_t k = 0; k < im->n; k++)
+            balance_add_other(&b, im->v[k].service, im->v[k].host, im->v[k].port);
     }
     answer_json(r, 200, balance_traefik(&b));
     balance_free(&b);

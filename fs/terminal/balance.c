@@ -65,6 +65,22 @@ static void add_job(struct balance *b, const struct config *cfg, const char *end
     }
 }
 
+static void add_imported(struct balance *b, const char *mount, const struct config *cfg)
+{
+    json_t *one;
+    size_t k;
+
+    for (size_t i = 0; i < cfg->n_clusters; i++) {
+        char *cluster = xasprintf("clusters/%s", cfg->clusters[i]->name);
+        json_t *status = tree_status(mount, cluster);
+        json_array_foreach(json_object_get(status, "imported"), k, one)
+            balance_add_other(b, view_text(one, "service"), view_text(one, "host"),
+                              (int)json_integer_value(json_object_get(one, "port")));
+        json_decref(status);
+        free(cluster);
+    }
+}
+
 /* A job may end between one read and the next; the mount may too. */
 static int collect(const char *mount, struct balance *b, struct err *e)
 {
@@ -86,6 +102,8 @@ static int collect(const char *mount, struct balance *b, struct err *e)
         json_decref(status);
         free(job);
     }
+    if (rc == 0)
+        add_imported(b, mount, cfg);
     if (dir)
         closedir(dir);
     config_free(cfg);

@@ -53,9 +53,9 @@ static void who_asks_for_a_key_is_behind_the_gateway(void **state)
     assert_true(b.v[0].through_gateway);
     assert_int_equal(b.v[0].urls.n, 1);
     assert_string_equal(b.v[0].urls.v[0], GATEWAY);
-    assert_true(b.v[1].through_gateway);
-    assert_false(b.v[2].through_gateway);
-    assert_string_equal(b.v[2].urls.v[0], "http://n1:1002");
+    assert_false(b.v[1].through_gateway);
+    assert_string_equal(b.v[1].urls.v[0], "http://n1:1002");
+    assert_true(b.v[2].through_gateway);
     balance_free(&b);
 }
 
@@ -186,6 +186,29 @@ static void an_engine_is_healthy_as_its_configuration_says(void **state)
     balance_free(&b);
 }
 
+static void an_imported_service_has_no_health_path(void **state)
+{
+    struct balance b = { 0 };
+    struct buf out = { 0 };
+
+    (void)state;
+    balance_add_other(&b, "hello", "n2", 2);
+    balance_add_other(&b, "hello", "n1", 2);
+    balance_add_other(&b, "a b", "n1", 2);
+    balance_add_other(&b, "x", "n1;", 2);
+    assert_int_equal(b.n, 1);
+    assert_int_equal(b.v[0].urls.n, 2);
+    json_t *all = balance_traefik(&b),
+           *balancer = json_object_get(at(all, "http", "services", "hello"), "loadBalancer");
+    assert_int_equal(json_object_size(balancer), 1);
+    json_decref(all);
+    balance_haproxy(&b, &out);
+    assert_null(strstr(buf_str(&out), "httpchk"));
+    assert_non_null(strstr(buf_str(&out), "    server 2 n2:2 check "));
+    buf_free(&out);
+    balance_free(&b);
+}
+
 static void nothing_healthy_is_an_empty_file_of_either(void **state)
 {
     struct balance b = { 0 };
@@ -209,6 +232,7 @@ int main(void)
         cmocka_unit_test(yaml_has_the_shape_of_forever_slurm),
         cmocka_unit_test(the_gateway_keeps_the_prefix_and_its_own_name),
         cmocka_unit_test(an_engine_is_healthy_as_its_configuration_says),
+        cmocka_unit_test(an_imported_service_has_no_health_path),
         cmocka_unit_test(nothing_healthy_is_an_empty_file_of_either),
     };
 

@@ -212,6 +212,52 @@ static void a_status_that_is_not_0_is_a_failure_with_the_status(void **state)
     assert_int_equal(status, 127);
 }
 
+#define ROW(id, state, node, name, comment)                                                                  \
+    TAG "[" id "|" TAG "|" state "|" TAG "|" node "|" TAG "|gpu|" TAG "|N/A|" TAG "|1:00|" TAG "|0:01|" TAG  \
+        "|None|" TAG "|" name "|" TAG "|" comment "]" TAG "\n"
+
+/* They are told apart from ours, and from those of other mounts. */
+static void others_are_jobs_that_run_and_say_where_they_serve(void **state)
+{
+    static const char text[] = TAG " now 1 1970-01-01T00:00:01\n" HEADING            /* */
+        ROW("1", "RUNNING", "n1", PREFIX "qwen-1", "traefik,qwen,http://n1:1")       /* ours */
+        ROW("2", "RUNNING", "n1", "sfs-11111111-qwen-1", "traefik,qwen,http://n1:2") /* another mount's */
+        ROW("3", "RUNNING", "n2", "hello", "traefik,hello,http://n2:3")              /* */
+        ROW("4", "PENDING", "", "hello", "traefik,hello,http://n2:4")                /* requeued: stale */
+        ROW("5", "COMPLETING", "n2", "hello", "traefik,hello,http://n2:5")           /* */
+        ROW("6", "RUNNING", "n2", "training", "(null)") TAG " end 0\n";
+    struct slurm_jobs jobs;
+    struct err e = { "" };
+
+    (void)state;
+    if (parse(text, strlen(text), &jobs, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(jobs.n, 1);
+    assert_int_equal(jobs.n_others, 1);
+    assert_string_equal(jobs.others[0].id, "3");
+    assert_string_equal(jobs.others[0].nodes, "n2");
+    assert_string_equal(jobs.others[0].comment, "traefik,hello,http://n2:3");
+    slurm_jobs_free(&jobs);
+    assert_int_equal(jobs.n_others, 0);
+}
+
+static void there_are_not_more_others_than_a_person_has(void **state)
+{
+    struct buf text = { 0 };
+    struct slurm_jobs jobs;
+    struct err e = { "" };
+
+    (void)state;
+    buf_adds(&text, TAG " now 1 1970-01-01T00:00:01\n" HEADING);
+    for (int i = 0; i < 300; i++)
+        buf_adds(&text, ROW("7", "RUNNING", "n1", "hello", "traefik,hello,http://n1:1"));
+    buf_adds(&text, TAG " end 0\n");
+    assert_int_equal(parse(text.data, text.len, &jobs, &e), 0);
+    assert_int_equal(jobs.n_others, 256);
+    slurm_jobs_free(&jobs);
+    buf_free(&text);
+}
+
 static void odd_rows_are_quoted(void **state)
 {
     static const char few[] = TAG "\n" TAG " now 1 x\n" TAG "[7|" TAG "|PENDING]" TAG "\n" TAG " end 0\n";
@@ -398,6 +444,8 @@ int main(void)
         cmocka_unit_test(an_empty_queue_is_a_whole_answer),
         cmocka_unit_test(a_queue_without_its_heading_is_no_answer),
         cmocka_unit_test(a_status_that_is_not_0_is_a_failure_with_the_status),
+        cmocka_unit_test(others_are_jobs_that_run_and_say_where_they_serve),
+        cmocka_unit_test(there_are_not_more_others_than_a_person_has),
         cmocka_unit_test(odd_rows_are_quoted),
         cmocka_unit_test(a_thousand_rows_take_less_than_5_ms),
         cmocka_unit_test(durations_of_slurm_are_seconds),
