@@ -33,6 +33,7 @@ mount_with <<- END || bail 'no mount'
 	engine = "command"
 	command = ["$T/open-engine", "{host}", "{port}"]
 	expose = true
+	replicas = 2
 	[model.open2]
 	engine = "command"
 	command = ["$T/open-engine", "{host}", "{port}"]
@@ -93,13 +94,17 @@ has() { # FILE TEXT
 }
 ok 'the engine without a key is a server at its own port' wait_for 30 has t.yml "http://localhost:$(port_of open)"
 ok 'the one with a key is behind the gateway' wait_for 30 has t.yml "\"$url\""
+has_two() {
+	[ "$(yaml "$T/t.yml" '.http.services.open.loadBalancer.servers | length')" = 2 ]
+}
+ok 'each of its replicas is a server' wait_for 60 has_two
 is 'Traefik gets it' "$(yaml "$T/t.yml" '[.http.services | keys[]]')" '["open","parrot"]'
 is 'by the names of forever-slurm' "$(yaml "$T/t.yml" '[.http.routers | keys[]]')" '["open-router","parrot-router"]'
 is 'the gateway says the same' "$(curl -sS "$url/traefik/config" | jq -S .)" "$(yaml "$T/t.yml" . | jq -S .)"
 is 'a health check is kept' "$(yaml "$T/t.yml" '.http.services.open.loadBalancer.healthCheck.path')" /health
 is 'servers come last' "$(yaml "$T/t.yml" '.http.services.open.loadBalancer | keys_unsorted[-1]')" servers
 not_ok 'the file is a new one each time' test "$first" = "$(stat -c %i "$T/t.yml")"
-ok 'HAProxy has both' wait_for 30 sh -c "grep -q '^backend open\$' $T/h.cfg && grep -q '^backend parrot\$' $T/h.cfg"
+ok 'HAProxy has both' wait_for 30 sh -c "grep -q '^    server 2 ' $T/h.cfg && grep -q '^backend parrot\$' $T/h.cfg"
 is 'no temporary file is left' "$(find "$T" -maxdepth 1 -name '*.yml.*' -o -maxdepth 1 -name '*.cfg.*')" ''
 
 # --- HAProxy
@@ -125,6 +130,7 @@ if command -v haproxy > /dev/null || PATH=$PATH:/usr/sbin command -v haproxy > /
 	}
 	ok 'HAProxy serves' wait_for 30 test -S "$T/web.sock"
 	is 'it strips the prefix' "$(through /open/some/page?q=1 --retry 5 | jq -r .path)" '/some/page?q=1'
+	is 'both replicas answer' "$(for _ in 1 2 3 4; do through /open/x | jq .port; done | sort -u | wc -l)" 2
 	is 'of the bare name too' "$(through /open | jq -r .path)" /
 	like 'and a question is answered through the gateway' \
 		"$(through /parrot/v1/chat/completions -H 'Content-Type: application/json' -d '{"messages":[{"role":"user","content":"hello"}]}')" \
