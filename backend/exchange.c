@@ -162,6 +162,11 @@ void exchange_failed(struct exchange *x, int rc, const char *fmt, ...)
     end(x, EXCHANGE_FAILED, rc, xstrdup(e.text));
 }
 
+void exchange_failed_with(struct exchange *x, int rc, char *error)
+{
+    end(x, EXCHANGE_FAILED, rc, error);
+}
+
 void exchange_lost(struct exchange *x, const char *why)
 {
     struct job *j = x->job;

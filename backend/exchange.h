@@ -79,6 +79,8 @@ void exchange_begun(struct exchange *x); /* first text; before it is shown to an
 void exchange_paused(struct exchange *x, bool paused); /* we do not read: the stall clock rests */
 void exchange_done(struct exchange *x);
 void exchange_failed(struct exchange *x, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void exchange_failed_with(struct exchange *x, int rc,
+                          char *error); /* error is taken over, however long it is */
 /* The engine or the way to it was lost. Before the first text it goes to the next job, twice at most
  * (CONTRACT.md 3.4), then fails with EIO; after it, it fails with ECONNRESET. The job is told to look whether
  * it is still healthy. */

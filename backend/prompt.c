@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The exchange behind `ask`: sends one prompt in OpenAI's chat dialect and gathers the text of the answer. */
+/* The exchange behind `ask` and its like: sends one question as its pair makes a request of it, and gathers the answer. */
 #include "backend/prompt.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
@@ -87,6 +87,30 @@ static void begun_cb(void *arg)
     exchange_begun(&p->x);
 }
 
+/* An object that is an answer. */
+static int object_cb(void *arg, const json_t *v)
+{
+    struct prompt *p = arg;
+    int rc = p->pair->answer(&p->text, v, &p->reply);
+
+    p->grew = wall_now();
+    post_change(p);
+    return rc;
+}
+
+/* Until it has begun the question may go to another engine, whose answer begins anew. */
+static void take_verbatim(struct prompt *p, const char *data, size_t len)
+{
+    p->too_long |= len > p->reply_max - p->reply.len - p->held.len;
+    if (p->too_long)
+        return;
+    buf_add(&p->held, data, len);
+    if (p->x.state != EXCHANGE_STREAMING)
+        return;
+    text_cb(p, p->held.data, p->held.len);
+    buf_reset(&p->held);
+}
+
 /* After each piece of the engine's answer: CONTRACT.md 3.4 wants "begun" stored before the first text is shown. It goes
  * on disk with that text. */
 static void mind_record(struct prompt *p)
@@ -124,6 +148,25 @@ static void forget_request(struct prompt *p)
     p->request = NULL;
     chat_reader_destroy(p->reader);
     p->reader = NULL;
+    buf_free(&p->held);
+}
+
+/* e: what the reader says of it. */
+static void refused(struct prompt *p, const struct err *e)
+{
+    char *said = p->pair->json_errors ? chat_reader_refusal(p->reader) : NULL;
+
+    forget_request(p);
+    exchange_failed_with(&p->x, -EIO, said ? said : xstrdup(e->text));
+}
+
+/* A whole answer ends with a newline, as text files do; so does a stream of events by itself. */
+static void end_verbatim(struct prompt *p)
+{
+    if (p->held.len)
+        text_cb(p, p->held.data, p->held.len);
+    if (p->reply.len && p->reply.data[p->reply.len - 1] != '\n')
+        text_cb(p, "\n", 1);
 }
 
 static void finish(struct prompt *p)
@@ -132,6 +175,8 @@ static void finish(struct prompt *p)
 
     x->completion_tokens = chat_reader_tokens(p->reader, &x->prompt_tokens);
     snprintf(x->finish_reason, sizeof x->finish_reason, "%s", chat_reader_finish(p->reader));
+    if (p->pair->verbatim)
+        end_verbatim(p);
     forget_request(p);
     exchange_done(x);
 }
@@ -151,6 +196,8 @@ static void body_cb(void *arg, const char *data, size_t len)
 
     exchange_alive(&p->x);
     chat_reader_body(p->reader, data, len);
+    if (p->pair->verbatim)
+        take_verbatim(p, data, len);
     mind_record(p);
     if (p->too_long) {
         http_request_cancel(p->request);
@@ -164,8 +211,7 @@ static void body_cb(void *arg, const char *data, size_t len)
     if (chat_reader_result(p->reader, &e) != -EPROTO)
         return;
     http_request_cancel(p->request);
-    forget_request(p);
-    exchange_failed(&p->x, -EIO, "%s", e.text);
+    refused(p, &e);
 }
 
 static void end_cb(void *arg, int rc, bool got_byte, const char *err)
@@ -181,10 +227,12 @@ static void end_cb(void *arg, int rc, bool got_byte, const char *err)
         finish(p);
         return;
     }
+    if (result != -ECONNRESET) {
+        refused(p, &e);
+        return;
+    }
     forget_request(p);
-    if (result != -ECONNRESET)
-        exchange_failed(&p->x, -EIO, "%s", e.text);
-    else if (rc == -EPROTO)
+    if (rc == -EPROTO)
         exchange_failed(&p->x, -EIO, "the engine's answer is not HTTP: %s", err);
     else
         exchange_lost(&p->x, rc < 0 ? err : e.text);
@@ -192,20 +240,36 @@ static void end_cb(void *arg, int rc, bool got_byte, const char *err)
 
 /* ---- The question */
 
+/* An engine that asks for no name gets the one that a client of the gateway would be told. */
+static void write_body(struct prompt *p, const struct job *j, struct buf *body)
+{
+    struct request_defaults d = { .model = "", .system = "" };
+    struct buf served = { 0 };
+
+    engine_served_name(j->config, &served);
+    if (j->engine->needs_name)
+        d.model = j->config->model;
+    else if (p->pair->needs_model)
+        d.model = served.len ? served.data : j->config->name;
+    p->pair->body(buf_str(&p->text), p->text.len, &d, body);
+    buf_free(&served);
+}
+
 static void prompt_send(struct exchange *x)
 {
-    static const struct chat_events events = { .text = text_cb, .begun = begun_cb };
+    static const struct chat_events chat = { .text = text_cb, .begun = begun_cb },
+                                    verbatim = { .begun = begun_cb },
+                                    object = { .object = object_cb, .begun = begun_cb };
     static const struct http_handler handler = { .head = head_cb, .body = body_cb, .end = end_cb };
     struct prompt *p = prompt_of(x);
     struct job *j = x->job;
     struct buf head = { 0 }, body = { 0 };
-    const char *model = j->engine->needs_name ? j->config->model : "";
     char host[300];
 
     snprintf(host, sizeof host, "%s:%d", j->host, j->port);
-    chat_request(&head, &body, host, model, j->engine->has_key ? j->secret : "", buf_str(&p->text),
-                 p->text.len);
-    p->reader = chat_reader_create(&events, p);
+    write_body(p, j, &body);
+    engine_post(&head, p->pair->path, host, j->engine->has_key ? j->secret : "", body.len);
+    p->reader = chat_reader_create(p->pair->answer ? &object : p->pair->verbatim ? &verbatim : &chat, p);
     p->request = http_client_send(j->client, head.data, head.len, body.data, body.len, &handler, p);
     buf_free(&head);
     buf_free(&body);
@@ -231,6 +295,7 @@ static void prompt_destroy(struct exchange *x)
     chat_reader_destroy(p->reader);
     buf_free(&p->text);
     buf_free(&p->reply);
+    buf_free(&p->held);
     free(p);
 }
 
@@ -242,13 +307,14 @@ static const struct exchange_ops prompt_ops = {
     .destroy = prompt_destroy,
 };
 
-struct prompt *prompt_create(struct house *h, uid_t uid, struct buf *text)
+struct prompt *prompt_create(struct house *h, uid_t uid, const struct pair *pair, struct buf *text)
 {
     struct prompt *p = NEW(struct prompt);
 
     exchange_init(&p->x, &prompt_ops, uid);
     p->x.id = ++h->next_exchange;
     p->house = h;
+    p->pair = pair;
     p->reply_max = REPLY_MAX;
     p->text = *text;
     *text = (struct buf){ 0 };
@@ -257,9 +323,10 @@ struct prompt *prompt_create(struct house *h, uid_t uid, struct buf *text)
     return p;
 }
 
-struct prompt *prompt_ended(struct house *h, uid_t uid, struct buf *text, int rc, const char *why)
+struct prompt *prompt_ended(struct house *h, uid_t uid, const struct pair *pair, struct buf *text, int rc,
+                            const char *why)
 {
-    struct prompt *p = prompt_create(h, uid, text);
+    struct prompt *p = prompt_create(h, uid, pair, text);
 
     p->x.state = rc == 0 ? EXCHANGE_DONE : rc == -ECANCELED ? EXCHANGE_CANCELLED : EXCHANGE_FAILED;
     p->x.rc = rc;
@@ -268,10 +335,10 @@ struct prompt *prompt_ended(struct house *h, uid_t uid, struct buf *text, int rc
     return p;
 }
 
-struct prompt *prompt_again(struct house *h, uid_t uid, struct buf *text, struct buf *reply,
-                            enum exchange_state state, int rc, const char *why)
+struct prompt *prompt_again(struct house *h, uid_t uid, const struct pair *pair, struct buf *text,
+                            struct buf *reply, enum exchange_state state, int rc, const char *why)
 {
-    struct prompt *p = prompt_ended(h, uid, text, rc, why);
+    struct prompt *p = prompt_ended(h, uid, pair, text, rc, why);
 
     p->x.state = state;
     p->reply = *reply;

@@ -3,11 +3,13 @@
 #define BACKEND_PROMPT_H
 #include "backend/base/buf.h"
 #include "backend/exchange.h"
-/* The exchange behind `ask` and `reply`: a text in, a text out that grows while the engine speaks. */
+#include "backend/pair.h"
+/* The exchange behind `ask` and `reply`, and the other pairs: a text in, a text out that grows while the engine speaks. */
 
 struct prompt {
-    struct exchange x;    /* first: a prompt is an exchange */
-    struct buf text;      /* the question, as it is sent */
+    struct exchange x; /* first: a prompt is an exchange */
+    const struct pair *pair;
+    struct buf text;      /* the question, as it was written */
     struct buf reply;     /* the answer so far; only ever grows */
     struct timespec grew; /* wall clock: when reply last grew (asked before that) */
     /* Text came, or the state moved; at most once per turn of the loop. May be NULL. */
@@ -21,6 +23,7 @@ struct prompt {
     struct house *house;
     struct http_request *request;
     struct chat_reader *reader;
+    struct buf held; /* of an answer that is given byte for byte: what came before its first text */
     bool posted, begun;
     size_t reply_max; /* bytes; a longer answer is ended */
     bool too_long;
@@ -28,15 +31,16 @@ struct prompt {
 
 /* Takes over *text (it is empty afterwards). The caller has the reference. It is not submitted:
  * model_submit(). */
-struct prompt *prompt_create(struct house *h, uid_t uid, struct buf *text);
+struct prompt *prompt_create(struct house *h, uid_t uid, const struct pair *pair, struct buf *text);
 
 /* One that never was sent: it ended at once with rc (0: an empty answer) and the sentence, so that `reply`
  * and `error` show it. */
-struct prompt *prompt_ended(struct house *h, uid_t uid, struct buf *text, int rc, const char *why);
+struct prompt *prompt_ended(struct house *h, uid_t uid, const struct pair *pair, struct buf *text, int rc,
+                            const char *why);
 
 /* One of an earlier mount that is over: its answer so far is taken over too. state is one of the last three. */
-struct prompt *prompt_again(struct house *h, uid_t uid, struct buf *text, struct buf *reply,
-                            enum exchange_state state, int rc, const char *why);
+struct prompt *prompt_again(struct house *h, uid_t uid, const struct pair *pair, struct buf *text,
+                            struct buf *reply, enum exchange_state state, int rc, const char *why);
 
 /* What a reader may see of it: whether it is over, and so many bytes of the answer. */
 bool prompt_over(const struct prompt *p);

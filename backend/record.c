@@ -15,7 +15,8 @@
 
 static const struct history_entry nothing;
 
-struct record *record_create(struct house *h, const char *model, uid_t uid, const char *asker)
+struct record *record_create(struct house *h, const char *model, uid_t uid, const struct pair *pair,
+                             const char *asker)
 {
     struct record *r = NEW(struct record);
 
@@ -24,6 +25,7 @@ struct record *record_create(struct house *h, const char *model, uid_t uid, cons
     r->model = xstrdup(model);
     r->asker = xstrdup(asker);
     r->uid = uid;
+    r->pair = pair;
     r->id = history_new_id(h);
     r->asked = wall_now();
     return r;

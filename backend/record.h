@@ -20,6 +20,7 @@
  * Loop thread. */
 
 struct house;
+struct pair;
 struct prompt;
 struct record;
 struct store_op;
@@ -36,7 +37,8 @@ enum record_state {
 };
 
 /* asker  the chain of processes that asked, in the door's own words; "" = unknown */
-struct record *record_create(struct house *h, const char *model, uid_t uid, const char *asker);
+struct record *record_create(struct house *h, const char *model, uid_t uid, const struct pair *pair,
+                             const char *asker);
 struct record *record_ref(struct record *r);
 void record_unref(struct record *r); /* NULL is allowed */
 int64_t record_id(const struct record *r);
@@ -78,6 +80,7 @@ struct recovered {
     char *asker; /* "" where the machine was started anew since: its numbers then mean other processes */
     struct timespec asked;
     enum record_state state;
+    const struct pair *pair;
     int losses;
     struct buf text, reply; /* the question as it was written */
     unsigned pieces;        /* in which the answer was stored */

@@ -16,6 +16,7 @@ struct record {
     char *model, *asker;
     int64_t id;
     uid_t uid;
+    const struct pair *pair;
     enum record_state state;
     struct timespec asked;
     struct prompt *prompt; /* borrowed */

@@ -18,7 +18,7 @@ struct loading {
     size_t text; /* bytes of those that are over */
 };
 
-enum { ID, UID, MODEL, STATE, ASKED, LOSSES, BOOT, ASKER, RC, ERROR };
+enum { ID, UID, MODEL, STATE, ASKED, LOSSES, BOOT, ASKER, RC, ERROR, PAIR };
 
 void recovered_free(struct recovered *v)
 {
@@ -76,6 +76,7 @@ static struct recovered *from_row(const struct loading *l, const struct store_va
     v->losses = (int)c[LOSSES].i;
     v->asker = xstrdup(same_boot ? c[ASKER].data : "");
     v->rc = (int)c[RC].i;
+    v->pair = pair_numbered((int)c[PAIR].i);
     v->error = xstrndup(c[ERROR].data, strcspn(c[ERROR].data, "\n"));
     return v;
 }
@@ -83,7 +84,7 @@ static struct recovered *from_row(const struct loading *l, const struct store_va
 /* One that is not over gets its record again, which goes on with the same row. */
 static struct record *record_again(const struct loading *l, const struct recovered *v)
 {
-    struct record *r = record_create(l->house, v->model, v->uid, v->asker);
+    struct record *r = record_create(l->house, v->model, v->uid, v->pair, v->asker);
 
     r->id = v->id;
     r->asked = v->asked;
@@ -133,9 +134,9 @@ static int over_row(void *arg, const struct store_value *c, size_t columns)
 void record_load(struct house *h, struct list *out)
 {
     static const char open[] =
-        "SELECT id, uid, model, state, asked, losses, boot, asker, rc, error FROM prompts"
+        "SELECT id, uid, model, state, asked, losses, boot, asker, rc, error, pair FROM prompts"
         " WHERE state < 4 ORDER BY id";
-    static const char over[] = "SELECT id, uid, model, state, asked, losses, boot, asker, rc, error"
+    static const char over[] = "SELECT id, uid, model, state, asked, losses, boot, asker, rc, error, pair"
                                " FROM (SELECT * FROM prompts WHERE state >= 4 ORDER BY id DESC LIMIT 1000)"
                                " WHERE boot = ? ORDER BY id DESC";
     struct loading l = { .house = h, .out = out };

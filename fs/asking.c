@@ -75,7 +75,8 @@ static struct record *record_of(struct asking *a)
     if (a->record)
         return a->record;
     binding_write(a->asker, &chain);
-    a->record = record_create(tree_house(a->tree), model_config(a->model)->name, a->uid, buf_str(&chain));
+    a->record =
+        record_create(tree_house(a->tree), model_config(a->model)->name, a->uid, a->pair, buf_str(&chain));
     buf_free(&chain);
     return a->record;
 }
@@ -135,7 +136,7 @@ static void let_old_ones_go(const struct subject *model)
     }
 }
 
-struct asking *asking_begin(struct tree *t, struct model *m, const struct caller *c,
+struct asking *asking_begin(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
                             const struct ancestry *who)
 {
     struct asking *a = NEW(struct asking);
@@ -143,6 +144,7 @@ struct asking *asking_begin(struct tree *t, struct model *m, const struct caller
 
     a->tree = t;
     a->model = m;
+    a->pair = pair;
     a->uid = c->uid;
     a->asker = xcalloc(1, used); /* as long as the chain is: most are far shorter than the longest */
     memcpy(a->asker, who, used);
@@ -188,7 +190,7 @@ void asking_take_prompt(struct asking *a, struct prompt *p)
 void asking_end(struct asking *a, int rc, const char *why)
 {
     if (!a->prompt)
-        asking_take_prompt(a, prompt_ended(tree_house(a->tree), a->uid, &a->draft, rc, why));
+        asking_take_prompt(a, prompt_ended(tree_house(a->tree), a->uid, a->pair, &a->draft, rc, why));
 }
 
 static int end_with(struct asking *a, int rc, struct err *e)
@@ -224,8 +226,10 @@ static int submit(struct asking *a, bool saved, struct err *e)
     size_t good = utf8_valid_len(draft->data, draft->len);
     if (good < draft->len)
         return refuse_bytes(a, good, e);
+    if (a->pair->check && a->pair->check(draft->data, draft->len, e) < 0)
+        return end_with(a, -EINVAL, e);
 
-    struct prompt *p = prompt_create(tree_house(a->tree), a->uid, draft);
+    struct prompt *p = prompt_create(tree_house(a->tree), a->uid, a->pair, draft);
     int rc = a->resumed ? model_resume(a->model, &p->x, e) : model_submit(a->model, &p->x, e);
     if (rc < 0) {
         a->draft = p->text;
@@ -257,7 +261,7 @@ void asking_drop(struct asking *a)
     let_record_go(a);
     /* Whoever waits for this draft must not wait for ever; whoever opens `reply` next is not bound to it. */
     if (a->opens) {
-        asking_end(a, 0, "what was written to `ask` was taken back before it was sent");
+        asking_end(a, 0, "what was written was taken back before it was sent");
         unlist(a);
         return;
     }
@@ -298,7 +302,8 @@ int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct a
     return 0;
 }
 
-struct asking *asking_bound(struct tree *t, struct model *m, const struct caller *c, struct ancestry *who)
+struct asking *asking_bound(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
+                            struct ancestry *who)
 {
     struct ancestry own;
     struct asking *best = NULL;
@@ -312,7 +317,8 @@ struct asking *asking_bound(struct tree *t, struct model *m, const struct caller
      * itself. */
     for (struct list *at = askings->prev; at != askings && best_depth < who->n; at = at->prev) {
         struct asking *a = container_of(at, struct asking, link);
-        size_t depth = a->uid == c->uid ? binding_depth(a->asker, who) : 0;
+        bool fits = a->uid == c->uid && (!pair || a->pair == pair);
+        size_t depth = fits ? binding_depth(a->asker, who) : 0;
         if (depth > best_depth) {
             best = a;
             best_depth = depth;
@@ -321,12 +327,22 @@ struct asking *asking_bound(struct tree *t, struct model *m, const struct caller
     return best;
 }
 
+static struct asking *under_way(struct tree *t, struct model *m, const struct caller *c)
+{
+    for (size_t i = 0; all_pairs[i]; i++) {
+        struct asking *a = asking_bound(t, m, all_pairs[i], c, NULL);
+        if (a && !ended(a))
+            return a;
+    }
+    return NULL;
+}
+
 int asking_cancel(struct tree *t, struct model *m, const struct caller *c, struct err *e)
 {
     static const char why[] = "cancelled through `ctl`";
-    struct asking *a = asking_bound(t, m, c, NULL);
+    struct asking *a = under_way(t, m, c);
 
-    if (!a || ended(a))
+    if (!a)
         return err_set(e, -ENOENT,
                        "nothing that you asked is under way here; "
                        "`cancel all` ends all that your user has asked");

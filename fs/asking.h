@@ -5,7 +5,7 @@
 #include "backend/prompt.h"
 #include "backend/record.h"
 #include "fs/node.h"
-/* One turn at `ask`: from its first written byte (a draft) through the prompt to the answer that its asker
+/* One turn at `ask`, or at the first file of another pair: from its first written byte (a draft) through the prompt to the answer that its asker
  * reads. Each has an inode of its own behind the names `reply` and `error` (FACTS A.7: the page cache
  * belongs to the inode). */
 
@@ -13,6 +13,7 @@ struct asking {
     struct list link; /* in the model's askings, oldest first by first write */
     struct tree *tree;
     struct model *model;
+    const struct pair *pair;
     struct subject *subject; /* its own */
     uid_t uid;
     struct ancestry *asker; /* taken when `ask` was opened; n = 0 binds nobody but its own descriptor */
@@ -31,7 +32,7 @@ struct asking {
 };
 
 /* Begin a draft (at its first write). who is copied. */
-struct asking *asking_begin(struct tree *t, struct model *m, const struct caller *c,
+struct asking *asking_begin(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
                             const struct ancestry *who);
 
 /* The draft becomes an exchange that ended at once: rc 0 is an empty answer. Its readers are told. */
@@ -60,9 +61,10 @@ void asking_close(struct asking *a); /* may free it */
 int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct answer *out);
 bool asking_readable(const struct asking *a, uint64_t off); /* a read at off would not wait */
 
-/* The asking that `reply` means for a caller, or NULL: see binding.h. *who (NULL allowed) is the caller's
- * chain. */
-struct asking *asking_bound(struct tree *t, struct model *m, const struct caller *c, struct ancestry *who);
+/* The asking that `reply` (or `response`, ..) means for a caller, or NULL: see binding.h. pair: NULL is any, as
+ * `error` means it. *who (NULL allowed) is the caller's chain. */
+struct asking *asking_bound(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
+                            struct ancestry *who);
 
 /* `cancel` of ctl: ends the exchange that the caller is bound to; -ENOENT with a sentence where there is
  * none. */
@@ -78,9 +80,12 @@ void askings_destroy(struct tree *t);
 int ask_submit(struct open_file *f);
 /* files/ask.c: what f waited for is on disk (0), or cannot be. */
 void ask_saved(struct open_file *f, struct asking *a, int rc, const char *why);
-/* files/ask.c: does this caller hold an `ask` of the model open that nothing was written to yet? */
-bool ask_held_clean(struct tree *t, struct model *m, const struct caller *c, const struct ancestry *who);
+/* files/ask.c: does this caller hold an `ask` (or the first file of another pair; NULL: of any) of the model open that
+ * nothing was written to yet? */
+bool ask_held_clean(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
+                    const struct ancestry *who);
 
-extern const struct file_ops file_ask, file_reply, file_error;
+extern const struct file_ops file_ask, file_reply, file_request, file_response, file_embed, file_vector,
+    file_error;
 
 #endif

@@ -105,6 +105,7 @@ struct file_ops {
     void (*content)(struct tree *t, const struct node *n, struct buf *out);
     bool constant;            /* content never changes while the mount lives */
     const struct verb *verbs; /* a ctl: see ctl.h */
+    const struct pair *pair;  /* of a file of a pair; of `error` NULL */
     int (*open)(struct open_file *f);
     int (*read)(struct open_file *f, uint64_t off, size_t size, struct answer *a);
     /* Takes all or fails. NULL: EPERM. */

@@ -30,16 +30,16 @@ static void show(struct asking *a, struct recovered *v)
 
     without_newline(&v->text);
     a->taken_back = true; /* it is in the store already */
-    asking_take_prompt(a, prompt_again(tree_house(a->tree), v->uid, &v->text, &v->reply, states[v->state],
-                                       v->rc, *v->error ? v->error : NULL));
+    asking_take_prompt(a, prompt_again(tree_house(a->tree), v->uid, a->pair, &v->text, &v->reply,
+                                       states[v->state], v->rc, *v->error ? v->error : NULL));
 }
 
 static void end_begun(struct asking *a, struct recovered *v)
 {
     without_newline(&v->text);
     asking_take_prompt(
-        a, prompt_again(tree_house(a->tree), v->uid, &v->text, &v->reply, EXCHANGE_FAILED, -ECONNRESET,
-                        "the daemon ended in the middle of the answer; this is what had come"));
+        a, prompt_again(tree_house(a->tree), v->uid, a->pair, &v->text, &v->reply, EXCHANGE_FAILED,
+                        -ECONNRESET, "the daemon ended in the middle of the answer; this is what had come"));
 }
 
 static void resend(struct asking *a, const struct recovered *v)
@@ -89,7 +89,7 @@ static void recover(struct tree *t, struct recovered *v)
         return;
     }
     binding_read(v->asker, &who);
-    struct asking *a = asking_begin(t, m, &c, &who);
+    struct asking *a = asking_begin(t, m, v->pair, &c, &who);
     a->created = v->asked;
     if (v->record)
         go_on(a, v);

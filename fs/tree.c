@@ -6,7 +6,7 @@
      jobs/<cluster>.<id>/     status  ctl  script  endpoint
          log/                 stdout  stderr
          models/<model>       -> ../../../<model>
-     <model>/                 ask  reply  error  status  endpoint  env  ctl
+     <model>/                 ask  reply  request  response  embed  vector  error  status  endpoint  env  ctl
          history/<id>/        prompt  reply  error  status, of the caller's own exchanges
          history/latest       -> <id>
          log/                 stdout  stderr
@@ -16,8 +16,8 @@
 
    Adding a file is a row here and a function in files/. A directory whose entries come and go has a list and
    a find function, which stand below the rows; a path shown in README is a part at the end. Kinds of reading:
-   a row whose file has `content` is a text made once per open; `growing` is followed by tail -f; `reply`
-   alone waits. */
+   a row whose file has `content` is a text made once per open; `growing` is followed by tail -f; `reply`,
+   `response` and `vector` alone wait. */
 #include "fs/tree.h"
 #include "backend/cluster.h"
 #include "backend/history.h"
@@ -94,6 +94,12 @@ static const struct row job_model_row[] = {
 static const struct row model_rows[] = {
     { "ask", 0600, ROW_FILE, &file_ask, .others = 0066, .help = "write a prompt; it is sent at close" },
     { "reply", 0444, ROW_FILE, &file_reply, .help = "the answer to what you asked; waits for its text" },
+    { "request", 0600, ROW_FILE, &file_request, .others = 0066,
+      .help = "the same in JSON: write a chat-completion request" },
+    { "response", 0444, ROW_FILE, &file_response, .help = "its response; with \"stream\": true its events" },
+    { "embed", 0600, ROW_FILE, &file_embed, .others = 0066,
+      .help = "write a text, or a JSON array of texts" },
+    { "vector", 0444, ROW_FILE, &file_vector, .help = "its embedding: a JSON array of numbers, or of such" },
     { "error", 0444, ROW_FILE, &file_error, .help = "why your last question failed" },
     { "status", 0444, ROW_FILE, &file_status_model, .help = "JSON: its state, requests and jobs" },
     { "endpoint", 0444, ROW_FILE, &file_endpoint_model, .help = "URL of this model behind the gateway" },

@@ -43,6 +43,7 @@ struct chat_reader {
     bool failed;      /* rc and err say why */
     int rc;
     struct err err;
+    json_t *refusal; /* the object with which an answer ended in an error */
     char finish[FINISH_MAX];
     int64_t prompt_tokens, completion_tokens;
 };
@@ -127,6 +128,8 @@ static void take_error(struct chat_reader *r, const json_t *v, const char *s, si
 {
     struct buf message = { 0 };
 
+    if (!r->failed)
+        r->refusal = json_incref((json_t *)v);
     if (v && message_of_json(v, &message))
         fail(r, -EIO, "the engine ended its answer with an error", message.data, message.len);
     else
@@ -134,11 +137,23 @@ static void take_error(struct chat_reader *r, const json_t *v, const char *s, si
     buf_free(&message);
 }
 
+static void take_answer(struct chat_reader *r, const json_t *v, const char *s, size_t len)
+{
+    const json_t *choice = json_array_get(json_object_get(v, "choices"), 0);
+    bool good = r->ev.object ? r->ev.object(r->arg, v) == 0 : choice || r->form != FORM_WHOLE;
+
+    if (!good)
+        fail(r, -EPROTO, "the engine sent JSON that is no answer", s, len);
+    else if (r->ev.object)
+        begin(r);
+    else if (choice)
+        take_choice(r, choice);
+}
+
 /* type  of the event that carried it */
 static void take_object(struct chat_reader *r, const char *type, const char *s, size_t len)
 {
     json_t *v = json_loadb(s, len, JSON_ALLOW_NUL, NULL);
-    const json_t *choice = json_array_get(json_object_get(v, "choices"), 0);
 
     if (!strcmp(type, "error") || is_error(v)) {
         take_error(r, v, s, len);
@@ -146,10 +161,7 @@ static void take_object(struct chat_reader *r, const char *type, const char *s, 
         fail(r, -EPROTO, "the engine sent what is no part of an answer", s, len);
     } else {
         take_usage(r, v);
-        if (choice)
-            take_choice(r, choice);
-        else if (r->form == FORM_WHOLE)
-            fail(r, -EPROTO, "the engine sent JSON that is no answer", s, len);
+        take_answer(r, v, s, len);
     }
     json_decref(v);
 }
@@ -306,6 +318,7 @@ void chat_reader_destroy(struct chat_reader *r)
         return;
     sse_reader_destroy(r->sse);
     buf_free(&r->body);
+    json_decref(r->refusal);
     free(r);
 }
 
@@ -352,4 +365,14 @@ int64_t chat_reader_tokens(const struct chat_reader *r, int64_t *prompt_tokens)
 const char *chat_reader_finish(const struct chat_reader *r)
 {
     return r->finish;
+}
+
+char *chat_reader_refusal(const struct chat_reader *r)
+{
+    json_t *v = r->form == FORM_REFUSE ? json_loadb(buf_str(&r->body), r->body.len, 0, NULL)
+                                       : json_incref(r->refusal);
+    char *text = json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
+
+    json_decref(v);
+    return text;
 }

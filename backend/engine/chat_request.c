@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a chat request. Called by prompt.c for each prompt. The JSON is written by hand, in one pass over
+/* Writes the request of a prompt: its head, and the body of one that is a text. The JSON is written by hand, in one pass over
  * the prompt: a prompt of 16 MiB would be copied several times by a library, and its bytes are to arrive as
  * they are. */
+#include "backend/engine/body.h"
 #include "backend/engine/engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* RFC 8259 section 7: what must be escaped, and nothing else. */
-static void add_json_string(struct buf *b, const char *s, size_t len)
+void body_add_string(struct buf *b, const char *s, size_t len)
 {
     size_t done = 0;
 
@@ -30,23 +31,49 @@ static void add_json_string(struct buf *b, const char *s, size_t len)
     buf_adds(b, "\"");
 }
 
-void chat_request(struct buf *head, struct buf *body, const char *host, const char *model, const char *key,
-                  const char *prompt, size_t prompt_len)
+static void add_message(struct buf *b, const char *role, const char *s, size_t len)
 {
-    size_t begin = body->len;
+    buf_addf(b, "{\"role\":\"%s\",\"content\":", role);
+    body_add_string(b, s, len);
+    buf_adds(b, "}");
+}
+
+/* The members of an object, each with a comma in front. */
+static void add_members(struct buf *b, const json_t *object)
+{
+    char *text = json_object_size(object) ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+
+    if (!text)
+        return;
+    buf_adds(b, ",");
+    buf_add(b, text + 1, strlen(text) - 2);
+    free(text);
+}
+
+void prompt_body(const char *text, size_t len, const struct request_defaults *d, struct buf *out)
+{
+    buf_adds(out, "{");
+    if (*d->model) {
+        buf_adds(out, "\"model\":");
+        body_add_string(out, d->model, strlen(d->model));
+        buf_adds(out, ",");
+    }
+    buf_adds(out, "\"messages\":[");
+    if (*d->system) {
+        add_message(out, "system", d->system, strlen(d->system));
+        buf_adds(out, ",");
+    }
+    add_message(out, "user", text, len);
+    buf_adds(out, "]");
+    add_members(out, d->params);
+    buf_adds(out, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
+}
+
+void engine_post(struct buf *head, const char *path, const char *host, const char *key, size_t body_len)
+{
     char text[96];
 
-    buf_adds(body, "{");
-    if (*model) {
-        buf_adds(body, "\"model\":");
-        add_json_string(body, model, strlen(model));
-        buf_adds(body, ",");
-    }
-    buf_adds(body, "\"messages\":[{\"role\":\"user\",\"content\":");
-    add_json_string(body, prompt, prompt_len);
-    buf_adds(body, "}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
-
-    http_write_request(head, "POST", "/v1/chat/completions");
+    http_write_request(head, "POST", path);
     http_write_field(head, "Host", host);
     http_write_field(head, "Content-Type", "application/json");
     http_write_field(head, "Accept", "text/event-stream, application/json");
@@ -54,7 +81,7 @@ void chat_request(struct buf *head, struct buf *body, const char *host, const ch
         snprintf(text, sizeof text, "Bearer %s", key);
         http_write_field(head, "Authorization", text);
     }
-    snprintf(text, sizeof text, "%zu", body->len - begin);
+    snprintf(text, sizeof text, "%zu", body_len);
     http_write_field(head, "Content-Length", text);
     http_write_end(head);
 }

@@ -148,15 +148,12 @@ void probe_cancel(struct probe *p); /* NULL is allowed */
  * -1. Pure. */
 double probe_progress(const char *text);
 
-/* ---- OpenAI's chat dialect, as `ask` uses it. */
+/* ---- OpenAI's dialect, as `ask` and the other pairs use it. */
 
-/* A complete request (head and body) for one prompt; streamed, with usage asked for. Both are appended to.
- * host    for the Host field
- * model   served name; "" leaves the field out
- * key     "" sends none
- * prompt  valid UTF-8; its bytes arrive as they are */
-void chat_request(struct buf *head, struct buf *body, const char *host, const char *model, const char *key,
-                  const char *prompt, size_t prompt_len);
+/* The head of a request whose body is JSON (body.h); appended.
+ * host  for the Host field
+ * key   "" sends none */
+void engine_post(struct buf *head, const char *path, const char *host, const char *key, size_t body_len);
 
 /* Reads one response: SSE, or one JSON object (at most 64 MiB) from an engine that does not stream, told
  * apart by Content-Type. The callbacks may not destroy the reader. */
@@ -165,6 +162,8 @@ struct chat_reader;
 struct chat_events {
     void (*text)(void *arg, const char *s, size_t len); /* a piece of the answer (content) */
     void (*begun)(void *arg); /* first content, reasoning or tool call; before its text; once */
+    /* Of an answer that is no chat: its object, instead of the text in its choices. -EPROTO: it is no answer. */
+    int (*object)(void *arg, const json_t *v);
 };
 struct chat_reader *chat_reader_create(const struct chat_events *ev, void *arg);
 void chat_reader_destroy(struct chat_reader *r); /* NULL is allowed */
@@ -179,5 +178,9 @@ int chat_reader_result(struct chat_reader *r, struct err *e);
 int64_t chat_reader_tokens(const struct chat_reader *r,
                            int64_t *prompt_tokens);          /* completion tokens; 0 where not told */
 const char *chat_reader_finish(const struct chat_reader *r); /* finish_reason or "" */
+
+/* The object in which the engine said no, on one line; NULL where it said no in other words, or did not. The caller
+ * frees it. */
+char *chat_reader_refusal(const struct chat_reader *r);
 
 #endif

@@ -23,7 +23,11 @@ static const char version_1[] =
     " WHERE state >= 4;"
     "CREATE TABLE texts(at INTEGER PRIMARY KEY, data BLOB NOT NULL);";
 
+/* pair  which pair of files it was asked through: the numbers of backend/pair.c. */
+static const char version_2[] = "ALTER TABLE prompts ADD COLUMN pair INTEGER NOT NULL DEFAULT 0;";
+
 const char *const store_schema[] = {
     version_1,
+    version_2,
 };
 const size_t store_n_schema = sizeof store_schema / sizeof store_schema[0];

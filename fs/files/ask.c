@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file `ask`: each open file has a draft of its own, which is submitted at the last close, at fsync(2),
+/* The file `ask`, and `request` and `embed` beside it: each open file has a draft of its own, which is submitted at the last close, at fsync(2),
  * or by the first read on the same descriptor (CONTRACT.md 3, FACTS.md A.3). FLUSH never submits: shells and
  * child processes cause it early. What is wrong with a prompt is said by the open or the write wherever it is
  * known by then, because echo in bash and dash looks at nothing else. */
@@ -8,6 +8,7 @@
 #include "backend/history.h"
 #include "fs/asking.h"
 #include "fs/binding.h"
+#include "fs/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,11 @@ static struct model *model_of(const struct open_file *f)
     return f->node.subject->ptr;
 }
 
+static const struct pair *pair_of(const struct open_file *f)
+{
+    return f->node.row->file->pair;
+}
+
 static bool writable(const struct open_file *f)
 {
     return (f->flags & O_ACCMODE) != O_RDONLY;
@@ -43,7 +49,8 @@ static bool writable(const struct open_file *f)
 static int refuse(struct ask_file *a, int rc, const char *why)
 {
     if (!a->draft)
-        a->draft = asking_begin(a->file->tree, model_of(a->file), &a->file->caller, &a->who);
+        a->draft =
+            asking_begin(a->file->tree, model_of(a->file), pair_of(a->file), &a->file->caller, &a->who);
     asking_end(a->draft, rc, why);
     a->draft = NULL;
     a->refused = rc;
@@ -53,7 +60,7 @@ static int refuse(struct ask_file *a, int rc, const char *why)
 /* Who opens `ask` to read it, an editor say, is shown what was asked last. */
 static void show_last_prompt(struct open_file *f)
 {
-    struct asking *last = asking_bound(f->tree, model_of(f), &f->caller, NULL);
+    struct asking *last = asking_bound(f->tree, model_of(f), pair_of(f), &f->caller, NULL);
     const struct buf *text = !last ? NULL : last->prompt ? &last->prompt->text : &last->draft;
 
     if (text && text->len) {
@@ -129,6 +136,23 @@ static bool is_utf8_so_far(struct ask_file *a)
     return is_utf8(a) || may_continue(d->data + a->checked, d->len - a->checked);
 }
 
+/* What is wrong whatever may follow is said by the write. A long draft is not looked at again and again: its close
+ * says it. */
+#define CHECKED_AT_ONCE ((size_t)64 << 10)
+
+static int check_so_far(struct ask_file *a)
+{
+    const struct buf *d = &a->draft->draft;
+    const struct pair *pair = pair_of(a->file);
+    struct err e = { 0 };
+
+    if (!is_utf8_so_far(a))
+        return refuse(a, -EINVAL, "the prompt is not UTF-8; convert it, for example with iconv");
+    if (pair->check && d->len <= CHECKED_AT_ONCE && pair->check(d->data, d->len, &e) == -EINVAL)
+        return refuse(a, -EINVAL, e.text);
+    return 0;
+}
+
 /* Where in the draft the bytes belong: behind its end for O_APPEND and for streams, which have no offsets;
  * else at their offset, counted from the first write's. Returns false for a place before the beginning. */
 static bool place(struct ask_file *a, uint64_t off, size_t *at)
@@ -182,7 +206,7 @@ static int ask_write(struct open_file *f, uint64_t off, const char *data, size_t
     if (rc < 0)
         return rc;
     if (!a->draft) {
-        a->draft = asking_begin(f->tree, model_of(f), &f->caller, &a->who);
+        a->draft = asking_begin(f->tree, model_of(f), pair_of(f), &f->caller, &a->who);
         a->draft->writer = f;
         a->written = true;
         a->checked = 0;
@@ -195,9 +219,7 @@ static int ask_write(struct open_file *f, uint64_t off, const char *data, size_t
         a->checked = 0;
     asking_written(a->draft);
     /* Bytes that were written over may be mended by a later write; those at the end of a stream will not. */
-    if (over == 0 && !is_utf8_so_far(a))
-        return refuse(a, -EINVAL, "the prompt is not UTF-8; convert it, for example with iconv");
-    return 0;
+    return over == 0 ? check_so_far(a) : 0;
 }
 
 /* ---- On disk before it is answered */
@@ -339,14 +361,22 @@ static int ask_truncate_node(struct tree *t, const struct node *n, uint64_t size
     return size == 0 ? 0 : -EINVAL; /* there is no draft without an open file */
 }
 
+/* What still stops short here will be refused at RELEASE, whose result nobody sees. */
+static bool is_whole(struct ask_file *a)
+{
+    const struct buf *d = &a->draft->draft;
+    const struct pair *pair = pair_of(a->file);
+
+    return is_utf8(a) && (!pair->check || d->len == 0 || pair->check(d->data, d->len, NULL) == 0);
+}
+
 static int ask_flush(struct open_file *f)
 {
     struct ask_file *a = f->priv;
 
     if (!a || a->refused)
         return a ? a->refused : 0;
-    /* A character that is still cut here will be refused at RELEASE, whose result nobody sees. */
-    if (a->draft && !a->draft->prompt && !is_utf8(a))
+    if (a->draft && !a->draft->prompt && !is_whole(a))
         return -EINVAL;
     return save(a);
 }
@@ -377,7 +407,8 @@ static short ask_poll(struct open_file *f, struct waitq **q)
 
 /* Which descriptor a process holds cannot be told from outside, only that it holds one for writing: so a clean one counts where
  * its opener is the reader itself, or an ancestor that it may have it from. */
-bool ask_held_clean(struct tree *t, struct model *m, const struct caller *c, const struct ancestry *who)
+bool ask_held_clean(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
+                    const struct ancestry *who)
 {
     struct subject *s = subject_of(t, SUBJECT_MODEL, m);
     struct node ask = { 0 };
@@ -386,8 +417,8 @@ bool ask_held_clean(struct tree *t, struct model *m, const struct caller *c, con
         return false;
     list_for_each(a, &s->writers, struct ask_file, link)
     {
-        if (a->written || a->refused || a->file->caller.uid != c->uid || !a->who.n ||
-            !ancestry_has(who, &a->who.chain[0]))
+        if ((pair && pair_of(a->file) != pair) || a->written || a->refused || a->file->caller.uid != c->uid ||
+            !a->who.n || !ancestry_has(who, &a->who.chain[0]))
             continue;
         if (a->who.chain[0].pid == who->chain[0].pid)
             return true;
@@ -396,14 +427,11 @@ bool ask_held_clean(struct tree *t, struct model *m, const struct caller *c, con
     return ask.row && process_holds_for_writing(c->pid, node_ino(&ask), tree_mount_id(t));
 }
 
-const struct file_ops file_ask = {
-    .open = ask_open,
-    .read = ask_read,
-    .write = ask_write,
-    .truncate = ask_truncate,
-    .truncate_node = ask_truncate_node,
-    .flush = ask_flush,
-    .fsync = ask_fsync,
-    .release = ask_release,
-    .poll = ask_poll,
-};
+#define ASK_FILE                                                                                             \
+    .open = ask_open, .read = ask_read, .write = ask_write, .truncate = ask_truncate,                        \
+    .truncate_node = ask_truncate_node, .flush = ask_flush, .fsync = ask_fsync, .release = ask_release,      \
+    .poll = ask_poll
+
+const struct file_ops file_ask = { ASK_FILE, .pair = &pair_ask };
+const struct file_ops file_request = { ASK_FILE, .pair = &pair_request };
+const struct file_ops file_embed = { ASK_FILE, .pair = &pair_embed };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The files `reply` and `error`. Their names mean another inode for each caller: the asking that it is bound
+/* The files `reply`, `response`, `vector` and `error`. Their names mean another inode for each caller: the asking that it is bound
  * to (CONTRACT.md 4.1). Reading `reply` is the one read in the tree that waits, and only while an answer of
  * the reader's own is under way. */
 #include "backend/base/alloc.h"
 #include "fs/asking.h"
 #include "fs/binding.h"
+#include "fs/tree.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,10 +30,11 @@ static struct subject *reply_resolve(struct tree *t, const struct node *n, const
 
     if (!m)
         return NULL;
-    struct asking *a = asking_bound(t, m, c, &who);
+    const struct pair *pair = n->row->file->pair;
+    struct asking *a = asking_bound(t, m, pair, c, &who);
     /* Python's open("ask", "w") before its first flush: the reader means what it is about to ask, never the
      * answer before. */
-    if (a && ask_held_clean(t, m, c, &who))
+    if (a && ask_held_clean(t, m, pair, c, &who))
         return NULL;
     return a ? a->subject : NULL;
 }
@@ -114,14 +116,13 @@ static void reply_release(struct open_file *f)
     free(r);
 }
 
-const struct file_ops file_reply = {
-    .stat = reply_stat,
-    .resolve = reply_resolve,
-    .open = reply_open,
-    .read = reply_read,
-    .release = reply_release,
-    .poll = reply_poll,
-};
+#define REPLY_FILE                                                                                           \
+    .stat = reply_stat, .resolve = reply_resolve, .open = reply_open, .read = reply_read,                    \
+    .release = reply_release, .poll = reply_poll
+
+const struct file_ops file_reply = { REPLY_FILE, .pair = &pair_ask };
+const struct file_ops file_response = { REPLY_FILE, .pair = &pair_request };
+const struct file_ops file_vector = { REPLY_FILE, .pair = &pair_embed };
 
 /* One line or nothing. */
 static void error_line(const struct node *n, struct buf *out)

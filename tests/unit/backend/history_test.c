@@ -84,7 +84,7 @@ static void each_user_and_model_has_a_shelf_of_its_own(void **state)
 /* An exchange that is over, in the store as in the index. */
 static void keep(const char *text)
 {
-    struct record *r = record_create(rig.h, "m", 1000, "");
+    struct record *r = record_create(rig.h, "m", 1000, &pair_ask, "");
     struct prompt *p = question(text, 1000);
 
     p->x.state = EXCHANGE_DONE;

@@ -90,13 +90,13 @@ static void an_ended_prompt_never_was_sent(void **state)
     (void)state;
     rig_open("", "");
     buf_adds(&b, "  \n");
-    struct prompt *p = prompt_ended(rig.h, 1000, &b, 0, "nothing but blanks was asked");
+    struct prompt *p = prompt_ended(rig.h, 1000, &pair_ask, &b, 0, "nothing but blanks was asked");
     assert_true(ended(p));
     assert_int_equal(p->x.state, EXCHANGE_DONE);
     assert_int_equal(p->reply.len, 0);
     assert_int_equal(b.len, 0);
     exchange_unref(&p->x);
-    p = prompt_ended(rig.h, 1000, &b, -EFBIG, "too large");
+    p = prompt_ended(rig.h, 1000, &pair_ask, &b, -EFBIG, "too large");
     assert_int_equal(p->x.state, EXCHANGE_FAILED);
     assert_int_equal(p->x.rc, -EFBIG);
     assert_string_equal(p->x.error, "too large");

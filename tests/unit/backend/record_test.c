@@ -19,7 +19,7 @@ static void stored(void *arg, int rc, const char *why)
 
 static struct record *draft(const char *text)
 {
-    struct record *r = record_create(rig.h, "m", 1000, "7/7/70 1/1/1 ");
+    struct record *r = record_create(rig.h, "m", 1000, &pair_ask, "7/7/70 1/1/1 ");
     struct buf b = { 0 };
     int before = told.calls;
 
@@ -112,7 +112,7 @@ static void who_was_forgotten_is_not_told(void **state)
 
     (void)state;
     rig_open("", "");
-    struct record *r = record_create(rig.h, "m", 1000, "");
+    struct record *r = record_create(rig.h, "m", 1000, &pair_ask, "");
     int before = told.calls;
     buf_adds(&b, "x");
     record_draft(r, &b, stored, &told);
@@ -214,7 +214,7 @@ static void without_durability_history_is_in_memory_and_nobody_waits(void **stat
 {
     (void)state;
     rig_open_with("durable = false", "", "");
-    struct prompt *p = submitted(record_create(rig.h, "m", 1000, ""), "why");
+    struct prompt *p = submitted(record_create(rig.h, "m", 1000, &pair_ask, ""), "why");
     while (!prompt_over(p)) {
         assert_false(p->sealed);
         turn(5);

@@ -207,7 +207,7 @@ static inline struct prompt *question(const char *text, uid_t uid)
     struct buf b = { 0 };
 
     buf_adds(&b, text);
-    struct prompt *p = prompt_create(rig.h, uid, &b);
+    struct prompt *p = prompt_create(rig.h, uid, &pair_ask, &b);
     assert_true(rig.n_prompts < 128);
     rig.prompts[rig.n_prompts++] = p;
     return p;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "backend/base/alloc.h"
+#include "backend/engine/body.h"
 #include "backend/engine/engine.h"
 
 #define STREAM "text/event-stream"
@@ -347,9 +348,11 @@ static void test_request(void **state)
     const char *content, *model;
     size_t len;
     char length[48];
+    struct request_defaults d = { .model = "qw\"en", .system = "" };
 
     (void)state;
-    chat_request(&head, &body, "n1:20001", "qw\"en", "s3cret", prompt, sizeof prompt - 1);
+    prompt_body(prompt, sizeof prompt - 1, &d, &body);
+    engine_post(&head, "/v1/chat/completions", "n1:20001", "s3cret", body.len);
     assert_ptr_equal(strstr(head.data, "POST /v1/chat/completions HTTP/1.1\r\n"), head.data);
     assert_non_null(strstr(head.data, "\r\nHost: n1:20001\r\n"));
     assert_non_null(strstr(head.data, "\r\nAuthorization: Bearer s3cret\r\n"));
@@ -367,7 +370,9 @@ static void test_request(void **state)
     json_decref(v);
     buf_reset(&head);
     buf_reset(&body);
-    chat_request(&head, &body, "h", "", "", "x", 1);
+    d.model = "";
+    prompt_body("x", 1, &d, &body);
+    engine_post(&head, "/v1/chat/completions", "h", "", body.len);
     assert_null(strstr(head.data, "Authorization"));
     assert_null(strstr(body.data, "model"));
     buf_free(&head);
