@@ -59,6 +59,8 @@ struct model_config {
     char *model;                    /* what the engine loads */
     struct strings aliases;         /* without the model's own name */
     char *description;
+    char *system;                   /* the system prompt until another is written; "" = none */
+    json_t *params;                 /* object: parameters of requests, likewise */
     int replicas;                   /* jobs that a wake begins, >= 1 */
     int min;                        /* jobs that stay up, idle or not */
     int max;                        /* the most jobs, >= replicas and min once it is read */

@@ -34,8 +34,9 @@ const struct config_key config_keys[] = {
       .max = 1 << 30, .help = "The largest prompt; a write beyond it fails with EFBIG." },
     { ROWS_MOUNT, "on_unmount", &type_word, offsetof(struct config, on_unmount), "\"stop\"",
       .words = WORDS("stop", "leave"),
-      .help = "What becomes of the jobs at unmount: cancelled, or left. The next mount takes up what was left; "
-              "if none comes, a job ends itself after its idle_timeout." },
+      .help =
+          "What becomes of the jobs at unmount: cancelled, or left. The next mount takes up what was left; "
+          "if none comes, a job ends itself after its idle_timeout." },
     { ROWS_MOUNT, "log_level", &type_word, offsetof(struct config, log_level), "\"info\"",
       .words = WORDS("error", "warning", "info", "debug"),
       .help = "The least important lines that the file log gets." },
@@ -188,6 +189,14 @@ const struct config_key config_keys[] = {
       .check = check_alias, .help = "Other names of the model." },
     { ROWS_MODEL, "description", &type_string, offsetof(struct model_config, description), "\"\"",
       .check = check_line, .help = "A line for people." },
+    { ROWS_MODEL, "system", &type_string, offsetof(struct model_config, system), "\"\"",
+      .help = "The system prompt, until another is written to the file system: it goes before each ask, and "
+              "before "
+              "each request that has none." },
+    { ROWS_MODEL, "params", &type_params, offsetof(struct model_config, params), "{}",
+      .help =
+          "Parameters, as { temperature = 0.7 }, until others are written to the file params: they count for "
+          "each ask, and for each request that does not give them." },
     { ROWS_MODEL, "replicas", &type_int, offsetof(struct model_config, replicas), "1", .min = 1, .max = 1000,
       .help = "Jobs that the first question or `wake` begins, on different nodes where that can be had." },
     { ROWS_MODEL, "min", &type_int, offsetof(struct model_config, min), "0", .min = 0, .max = 1000,
@@ -268,8 +277,6 @@ const struct config_later config_later[] = {
     { "cluster", "token_file" },
     { "model", "share" },
     { "model", "priority" },
-    { "model", "system" },
-    { "model", "params" },
     { "model", "on_full" },
     { "batch", NULL },
     { "limits", NULL },

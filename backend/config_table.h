@@ -79,8 +79,8 @@ struct config_later {
 extern const struct config_later config_later[]; /* ends with a row without section */
 
 extern const struct key_type type_string, type_path, type_file, type_bool, type_int, type_duration,
-    type_auto_duration, type_size, type_strings, type_string_or_strings, type_ints, type_env, type_word,
-    type_cluster;
+    type_auto_duration, type_size, type_strings, type_string_or_strings, type_ints, type_env, type_params,
+    type_word, type_cluster;
 
 /* Checks of config_table.c's rows, in config_check.c. */
 int check_line(const char *text, struct err *e);   /* no control characters: it goes into one line */

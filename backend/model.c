@@ -6,6 +6,7 @@
  * it, it is let go, and those who waited for it are told so. model_jobs.c has the set of jobs. */
 #include "backend/model_private.h"
 #include "backend/base/alloc.h"
+#include "backend/settings.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -301,6 +302,7 @@ struct model *model_create(struct house *h, const struct model_config *cfg)
 
     m->house = h;
     m->cfg = cfg;
+    m->settings = settings_create(h, cfg);
     m->since = wall_now();
     list_init(&m->waiting);
     m->replicas = cfg->replicas;
@@ -320,6 +322,7 @@ void model_destroy(struct model *m)
     timer_destroy(m->idle);
     timer_destroy(m->mind);
     list_for_each(j, &m->house->jobs, struct job, link) if (j->model == m) j->model = NULL;
+    settings_destroy(m->settings);
     free(m->last_error);
     free(m);
 }
@@ -332,6 +335,11 @@ const struct model_config *model_config(const struct model *m)
 struct house *model_house(const struct model *m)
 {
     return m->house;
+}
+
+struct settings *model_settings(const struct model *m)
+{
+    return m->settings;
 }
 
 enum model_state model_state(const struct model *m)

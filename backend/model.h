@@ -14,6 +14,7 @@ struct house;
 struct model;
 struct job;
 struct exchange;
+struct settings;
 
 enum model_state { MODEL_ASLEEP, MODEL_QUEUED, MODEL_STARTING, MODEL_READY, MODEL_DRAINING, MODEL_FAILED };
 
@@ -23,6 +24,7 @@ void model_destroy(struct model *m); /* exchanges left are cancelled; NULL is al
 const struct model_config *model_config(const struct model *m);
 enum model_state model_state(const struct model *m);
 const char *model_state_name(enum model_state s);
+struct settings *model_settings(const struct model *m); /* its system prompt and parameters */
 struct job *model_job(const struct model *m); /* the oldest healthy one, else the oldest live one, or NULL */
 
 /* Would a further question be refused now? 0, or -EBUSY with the sentence: asked when `ask` is opened. */

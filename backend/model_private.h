@@ -24,6 +24,7 @@ struct prefix_seen {
 struct model {
     struct house *house;
     const struct model_config *cfg;
+    struct settings *settings;
     enum model_state state;
     struct timespec since;
     struct list waiting; /* exchanges, first to be sent first */

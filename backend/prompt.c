@@ -9,6 +9,7 @@
 #include "backend/job.h"
 #include "backend/model.h"
 #include "backend/record.h"
+#include "backend/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -243,9 +244,10 @@ static void end_cb(void *arg, int rc, bool got_byte, const char *err)
 /* An engine that asks for no name gets the one that a client of the gateway would be told. */
 static void write_body(struct prompt *p, const struct job *j, struct buf *body)
 {
-    struct request_defaults d = { .model = "", .system = "" };
+    struct request_defaults d = { .model = "" };
     struct buf served = { 0 };
 
+    settings_defaults(model_settings(p->x.model), &d);
     engine_served_name(j->config, &served);
     if (j->engine->needs_name)
         d.model = j->config->model;

@@ -7,6 +7,7 @@
          log/                 stdout  stderr
          models/<model>       -> ../../../<model>
      <model>/                 ask  reply  request  response  embed  vector  error  status  endpoint  env  ctl
+                              system  params
          history/<id>/        prompt  reply  error  status, of the caller's own exchanges
          history/latest       -> <id>
          log/                 stdout  stderr
@@ -106,6 +107,10 @@ static const struct row model_rows[] = {
     { "env", 0400, ROW_FILE, &file_env_model, .help = "shell lines to source" },
     { "ctl", 0600, ROW_FILE, &file_ctl_model, .others = 0066,
       .help = "verbs, one a line; read it for the list" },
+    { "system", 0644, ROW_FILE, &file_system,
+      .help = "the system prompt; write another, or nothing for the configured one" },
+    { "params", 0644, ROW_FILE, &file_params,
+      .help = "JSON: temperature, max_tokens, ..; write others, or nothing for the configured ones" },
     { "log", 0755, ROW_DIR, .dir = &dir_model_log,
       .help = "stdout and stderr of the engine in the current job" },
     { "history", 0755, ROW_DIR, .dir = &dir_history, .help = "what you asked here, and the answers" },

@@ -7,6 +7,10 @@
 /* RFC 8259 section 7: what must be escaped, and nothing else. */
 void body_add_string(struct buf *b, const char *s, size_t len);
 
+/* request_body.c: JSON that somebody writes. 0 and a new reference; -EINVAL: it is none; -ENODATA: it stops short. what
+ * it is begins the sentence. */
+int body_parse(const char *text, size_t len, const char *what, json_t **out, struct err *e);
+
 /* chat_request.c: a text, asked in OpenAI's chat dialect; streamed, with usage asked for. */
 void prompt_body(const char *text, size_t len, const struct request_defaults *d, struct buf *out);
 

@@ -32,13 +32,19 @@ static bool ends_inside(const char *text, size_t len)
                           begins("false", token, len - from) || begins("null", token, len - from));
 }
 
-static int not_json(const char *text, size_t len, const json_error_t *why, struct err *e)
+int body_parse(const char *text, size_t len, const char *what, json_t **out, struct err *e)
 {
-    bool more = json_error_code(why) == json_error_premature_end_of_input ||
-                ((size_t)why->position >= len && ends_inside(text, len));
+    json_error_t why;
+    json_t *v = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
 
-    return err_set(e, more ? -ENODATA : -EINVAL, "the request is no JSON: line %d, column %d: %s", why->line,
-                   why->column, why->text);
+    if (v) {
+        *out = v;
+        return 0;
+    }
+    bool more = json_error_code(&why) == json_error_premature_end_of_input ||
+                ((size_t)why.position >= len && ends_inside(text, len));
+    return err_set(e, more ? -ENODATA : -EINVAL, "%s is no JSON: line %d, column %d: %s", what, why.line,
+                   why.column, why.text);
 }
 
 static int check_fields(const json_t *v, struct err *e)
@@ -61,12 +67,12 @@ static int check_fields(const json_t *v, struct err *e)
 
 int request_check(const char *text, size_t len, struct err *e)
 {
-    json_error_t why;
-    json_t *v = json_loadb(text, len, JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
+    json_t *v;
+    int rc = body_parse(text, len, "the request", &v, e);
 
-    if (!v)
-        return not_json(text, len, &why, e);
-    int rc = check_fields(v, e);
+    if (rc < 0)
+        return rc;
+    rc = check_fields(v, e);
     json_decref(v);
     return rc;
 }

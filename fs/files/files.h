@@ -23,6 +23,9 @@ extern const struct file_ops file_past_prompt, file_past_reply, file_past_error,
 int link_latest(struct tree *t, struct subject *s, const char *name, struct buf *target);
 bool has_history(struct tree *t, struct subject *s);
 
+/* settings.c */
+extern const struct file_ops file_system, file_params;
+
 /* links.c: the targets of links. */
 int link_alias(struct tree *t, struct subject *s, const char *name, struct buf *target);
 int link_current_job(struct tree *t, struct subject *s, const char *name, struct buf *target);
