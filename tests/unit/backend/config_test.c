@@ -448,6 +448,12 @@ static const struct {
     { MODEL "engine_args = [\n'a',\n1]",
       "f.toml:3: engine_args in [model.m] must be an array of strings, not an integer" },
     { MODEL "env = 'A=1'", "f.toml:3: env in [model.m] must be a table of strings, not a string" },
+    { MODEL "params = 7", "f.toml:3: params in [model.m] must be a table, as { temperature = 0.7 }" },
+    { MODEL "params = { temperature = 9 }",
+      "f.toml:3: params in [model.m] is wrong: \"temperature\" must be a number between 0 and 2, not 9" },
+    { MODEL "params = { messages = [] }",
+      "f.toml:3: params in [model.m] is wrong: \"messages\" is no parameter..." },
+    { MODEL "system = ['x']", "f.toml:3: system in [model.m] must be a string, not an array" },
     { MODEL "env = { A = 1 }", "f.toml:3: env in [model.m] must be a table of strings, not an integer" },
     { MODEL "health_status = 200",
       "f.toml:3: health_status in [model.m] must be an array of integers, at least one, not an integer" },
@@ -661,7 +667,10 @@ static void the_effective_configuration_reads_back_to_itself(void **state)
         "[model.\"q.1+2\"]\ncluster = 'a'\nengine = 'llamacpp'\nmodel = '/m'\naliases = ['q']\nsetup = "
         "[\"a\\tb\\nc\\u0001\\u007f\"]\n"
         "health_status = [200, 503]\nidle_timeout = 0\n"
-        "[model.n]\ncluster = 'b'\nengine = 'command'\ncommand = ['\xC3\xA9', '']\nexpose = true\n",
+        "[model.n]\ncluster = 'b'\nengine = 'command'\ncommand = ['\xC3\xA9', '']\nexpose = true\n"
+        "system = \"a\\n\\\"b\\\"\"\nparams = { temperature = 0.7, top_p = 1.0, seed = 7, logprobs = true, "
+        "stop = ['a'], "
+        "tools = [{ type = 'x', \"a b\" = {} }] }\n",
     };
 
     (void)state;
