@@ -88,13 +88,14 @@ char *parrot_embeddings(const char *body, size_t len, struct err *e)
     json_t *root = json_loadb(body, len, JSON_ALLOW_NUL, NULL), *input = NULL, *data = json_array(), *text;
     const char *model = json_string_value(json_object_get(root, "model"));
     uint64_t tokens = 0;
-    unsigned n;
-    bool base64;
+    unsigned n = 0;
+    bool base64 = false;
     size_t i;
     char *out = NULL;
 
-    if (root ? read_request(root, &input, &n, &base64, e) == 0
-             : err_set(e, -EINVAL, "the body is not a JSON object") == 0) {
+    int rc = root ? read_request(root, &input, &n, &base64, e)
+                  : err_set(e, -EINVAL, "the body is not a JSON object");
+    if (rc == 0) {
         json_array_foreach(input, i, text)
         {
             tokens += parrot_count_tokens(json_string_value(text), json_string_length(text));
