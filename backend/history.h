@@ -31,6 +31,8 @@ void history_close(struct house *h); /* all is written, the store is closed */
 struct store *history_store(const struct house *h);
 bool history_is_durable(const struct house *h); /* what is promised is kept now: the root's status shows it */
 
+const char *history_boot(const struct house *h); /* boot_id(), read once */
+
 /* Does the disk take prompts? 0, or -ENOSPC, -EROFS, .. with the sentence, while durable = true. */
 int history_takes(const struct house *h, struct err *e);
 

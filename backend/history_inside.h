@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef BACKEND_HISTORY_INSIDE_H
 #define BACKEND_HISTORY_INSIDE_H
+#include "backend/base/boot_linux.h"
 #include "backend/base/list.h"
 #include "backend/base/timer.h"
 #include "backend/history.h"
@@ -25,6 +26,7 @@ struct history {
     int failing;   /* the disk's errno; 0 = it takes what we write */
     char failing_text[480];
     struct timer *clean;
+    char boot[BOOT_ID_LEN + 1];
     bool cleaning;
 };
 

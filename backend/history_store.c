@@ -73,6 +73,7 @@ void history_open(struct house *h)
     struct history *y = h->history = NEW(struct history);
     char *path = h->cfg->durable ? xasprintf("%s/store.sqlite", h->state_dir) : NULL;
 
+    boot_id(y->boot);
     y->cleaning = true; /* not before the thread is there */
     y->store = store_open(h->loop, path, &events, h);
     free(path);
@@ -109,6 +110,11 @@ void history_close(struct house *h)
 struct store *history_store(const struct house *h)
 {
     return h->history->store;
+}
+
+const char *history_boot(const struct house *h)
+{
+    return h->history->boot;
 }
 
 bool history_is_durable(const struct house *h)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef BACKEND_RECORD_INSIDE_H
 #define BACKEND_RECORD_INSIDE_H
-#include "backend/base/boot_linux.h"
 #include "backend/base/timer.h"
 #include "backend/history.h"
 #include "backend/house.h"

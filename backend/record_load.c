@@ -14,7 +14,6 @@
 struct loading {
     struct house *house;
     struct list *out;
-    char boot[BOOT_ID_LEN + 1];
     size_t text; /* bytes of those that are over */
 };
 
@@ -66,7 +65,7 @@ static int read_texts(struct house *h, struct recovered *v, struct err *e)
 static struct recovered *from_row(const struct loading *l, const struct store_value *c)
 {
     struct recovered *v = NEW(struct recovered);
-    bool same_boot = strcmp(c[BOOT].data, l->boot) == 0;
+    bool same_boot = strcmp(c[BOOT].data, history_boot(l->house)) == 0;
 
     v->id = c[ID].i;
     v->model = xstrdup(c[MODEL].data);
@@ -142,12 +141,11 @@ void record_load(struct house *h, struct list *out)
     struct loading l = { .house = h, .out = out };
     struct err e = { "" };
 
-    boot_id(l.boot);
     list_init(out);
     if (!h->cfg->durable)
         return;
     if (store_query(history_store(h), open, NULL, 0, open_row, &l, &e) < 0)
         log_warning("the prompts that waited cannot be read: %s", e.text);
-    store_query(history_store(h), over, (struct store_value[]){ STORE_ARG_TEXT(l.boot) }, 1, over_row, &l,
-                &e);
+    store_query(history_store(h), over, (struct store_value[]){ STORE_ARG_TEXT(history_boot(h)) }, 1,
+                over_row, &l, &e);
 }

@@ -19,9 +19,7 @@ void record_add_row(struct record *r, struct store_op *op, const struct history_
         " ON CONFLICT(id) DO UPDATE SET state = ?4, ended = ?6, losses = ?7, rc = ?10, error = ?11, status = "
         "?12,"
         " prompt_len = ?13, reply_len = ?14, error_len = ?15, status_len = ?16";
-    char boot[BOOT_ID_LEN + 1];
 
-    boot_id(boot);
     store_op_add(op, put,
                  (struct store_value[]){
                      STORE_ARG_INT(r->id),
@@ -31,7 +29,7 @@ void record_add_row(struct record *r, struct store_op *op, const struct history_
                      STORE_ARG_INT(ms_of(&r->asked)),
                      STORE_ARG_INT(over->ended_ms),
                      STORE_ARG_INT(r->losses),
-                     STORE_ARG_TEXT(boot),
+                     STORE_ARG_TEXT(history_boot(r->house)),
                      STORE_ARG_TEXT(r->asker),
                      STORE_ARG_INT(r->prompt ? r->prompt->x.rc : 0),
                      STORE_ARG_TEXT(error),

@@ -173,10 +173,11 @@ static void begin_prompt(struct asking *a, struct prompt *p)
     weigh(a);
 }
 
-/* The prompt has the asking's record from here on. */
+/* The prompt has the asking's record from here on. One that was refused before a byte of it was written leaves no
+ * trace: a loop that runs against a full queue would fill history with nothing. */
 static void keep_prompt(struct asking *a, bool saved)
 {
-    if (!a->taken_back)
+    if (!a->taken_back && a->prompt->text.len > 0)
         record_prompt(record_of(a), a->prompt, saved ? saved_cb : NULL, a);
 }
 
@@ -230,7 +231,9 @@ static int submit(struct asking *a, bool saved, struct err *e)
         return end_with(a, -EINVAL, e);
 
     struct prompt *p = prompt_create(tree_house(a->tree), a->uid, a->pair, draft);
-    int rc = a->resumed ? model_resume(a->model, &p->x, e) : model_submit(a->model, &p->x, e);
+    /* What a close(2) has taken is taken, although the queue may have filled up while the disk was busy. */
+    bool taken = a->resumed || a->saved;
+    int rc = taken ? model_resume(a->model, &p->x, e) : model_submit(a->model, &p->x, e);
     if (rc < 0) {
         a->draft = p->text;
         p->text = (struct buf){ 0 };

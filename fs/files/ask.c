@@ -245,6 +245,9 @@ static int save(struct ask_file *a)
     struct err e = { 0 };
     int rc;
 
+    /* The queue may have filled up since the open: RELEASE could tell nobody. */
+    if (a->draft && (rc = model_may_ask(model_of(a->file), &e)) == -EBUSY)
+        return refuse(a, rc, e.text);
     if (h->cfg->durable && a->draft && !a->draft->saved) {
         if ((rc = history_takes(h, &e)) < 0)
             return refuse(a, rc, e.text);

@@ -28,6 +28,8 @@ cat > "$T/engine" <<- 'END'
 	        body = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
 	        if self.headers.get('Authorization') != 'Bearer ' + key:
 	            return self.answer(401, b'{}')
+	        if 'messages' not in body: # the daemon's proof
+	            return self.answer(400, b'{}')
 	        text = body['messages'][-1]['content']
 	        with open(log, 'a') as f: f.write(text + '\n')
 	        choice = {'index': 0, 'message': {'role': 'assistant', 'content': text}, 'finish_reason': 'stop'}
