@@ -107,7 +107,9 @@ not_ok 'it was in no argument of any process, on the laptop and the hosts' grep 
 not_ok 'it is in nothing that Slurm tells' eval 'slurm scontrol show job -dd | grep -F "$secret"'
 not_ok 'it is in no file of the mount' grep -qF "$secret" "$M/jobs/lab.$job/script" "$M/jobs/lab.$job/status" "$M/log" "$M/events" "$M/config"
 ok 'but it is masked in the script' grep -qF '***' "$M/jobs/lab.$job/script"
-not_ok 'it is in no file that the laptop keeps' grep -rqF "$secret" "$T/state" "$T/r"
+# The record of the job has it, for the next mount: a file of the owner alone.
+is 'the laptop keeps it in one file' "$(grep -rlF "$secret" "$T/state" "$T/r" | sed 's/.*\/jobs\/sfs-.*/a record/')" 'a record'
+is 'which is the owner'\''s alone' "$(grep -rlF "$secret" "$T/state" | xargs stat -c %a)" 600
 for host in login n1 n2; do
 	is "no other user finds it on $host" "$(lab_enter -u mallory "$host" grep -rslF "$secret" /home /tmp /run /var /dev/shm)" ''
 done
