@@ -211,7 +211,9 @@ static void running_jobs_are_found_by_the_next_scheduler(void **state)
     rig_destroy();
     make_local();
     struct seen *j = rig_job(id);
-    assert_int_equal(rig.n, 1);
+    /* Another run of this test at the same time has jobs of this prefix too. */
+    for (size_t i = 0; i < rig.n; i++)
+        assert_string_not_equal(rig.jobs[i].name, "sfs-other000-b");
     assert_non_null(j);
     assert_string_equal(j->word, "RUNNING");
     assert_string_equal(j->name, PREFIX "a");
