@@ -32,6 +32,7 @@ static struct {
     struct cluster_config cluster;
     struct scheduler *s;
     char dir[64];
+    const char *prefix;  /* of all jobs; NULL = "sfs-0badcafe-" */
     const char *exclude; /* of the next submissions */
     int64_t time_s;      /* likewise */
     char *fake[16];
@@ -195,7 +196,7 @@ static inline int rig_create(const char *kind, struct transport *transport, cons
     struct scheduler_params p = { .loop = &rig.loop,
                                   .cluster = &rig.cluster,
                                   .transport = transport,
-                                  .prefix = "sfs-0badcafe-",
+                                  .prefix = rig.prefix ? rig.prefix : "sfs-0badcafe-",
                                   .program = program,
                                   .home_dir = rig.dir };
     return scheduler_create(&rig.s, &p, e);
