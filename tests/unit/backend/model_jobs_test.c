@@ -258,7 +258,7 @@ static void min_is_up_without_a_question_and_outlasts_idle_time(void **state)
     struct err e = { "" };
 
     (void)state;
-    rig_open("", "min = 1\nmax = 3\nidle_timeout = 1");
+    rig_open("", "min = 1\nmax = 3\nidle_timeout = 6");
     WAIT(model_is(MODEL_READY));
     assert_int_equal(model_set_replicas(the_model(), 3, &e), 0);
     WAIT(count(JOB_HEALTHY) == 3);

@@ -99,8 +99,11 @@ static void one_that_is_to_stay_up_or_pinned_has_one(void **state)
 static void with_cancel_the_job_ends_and_the_limit_is_told_once(void **state)
 {
     (void)state;
-    rig_open("\"limit=6\", \"parrot=--rate 50\"", "");
-    STREAM_UNTIL(count_jobs() == 2);
+    rig_open("\"limit=6\"", "");
+    expect_answer(ask("x"), "x");
+    WAIT(job_is(1, JOB_ENDED)); /* a question at that moment would be cut */
+    expect_answer(ask("y"), "y");
+    assert_int_equal(count_jobs(), 2);
     assert_string_equal(nth_job(1)->word, "TIMEOUT");
     assert_int_equal(events_that_say("its time limit is in "), 1);
     assert_false(event_says("a successor"));
