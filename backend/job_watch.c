@@ -20,10 +20,13 @@
 #define PACE_WORKING_MS  2000
 #define PACE_IDLE_MS     30000
 
-#define STATE_MAX   16384        /* bytes of `state` that are read: it has a handful of lines */
-#define LOG_CHUNK   (128 * 1024) /* bytes of a log at a time */
-#define LAST_MS     2000         /* the last look at the logs of an ended job waits no longer for a piece */
-#define LEASE_MAX_S 60           /* renewed at least so often */
+#define STATE_MAX 16384        /* bytes of `state` that are read: it has a handful of lines */
+#define LOG_CHUNK (128 * 1024) /* bytes of a log at a time */
+/* The last look at an ended job's files waits so long for a piece: what it brings says why the job failed, and the
+ * channel may be busy with many that ended at once. */
+#define LAST_MS       10000
+#define LAST_HASTY_MS 2000 /* where the mount ends, or there is no way to the files */
+#define LEASE_MAX_S   60   /* renewed at least so often */
 
 static bool has_files(const struct job *j)
 {
@@ -162,6 +165,11 @@ static void skip(struct follow *f, struct growing *g, uint64_t size)
     f->off = to;
 }
 
+static uint64_t last_ms(const struct job *j)
+{
+    return j->cluster->house->stopping || !job_can_be_reached(j) ? LAST_HASTY_MS : LAST_MS;
+}
+
 static void log_came(struct job *j, struct follow *f, struct growing *g, int rc, uint64_t size,
                      const char *data, size_t len)
 {
@@ -182,7 +190,7 @@ static void log_came(struct job *j, struct follow *f, struct growing *g, int rc,
             look_at_log(j, f);
             /* skip() bounds how many pieces there can be; a mount that ends has no time for them. */
             if (!j->cluster->house->stopping)
-                timer_start_ms(inner(j)->last, LAST_MS);
+                timer_start_ms(inner(j)->last, last_ms(j));
         }
     }
     last_done(j);
@@ -410,7 +418,7 @@ void watch_last(struct job *j)
         timer_start_ms(in->last, 0);
         return;
     }
-    timer_start_ms(in->last, LAST_MS);
+    timer_start_ms(in->last, last_ms(j));
     in->out.asked = in->err.asked = in->state.asked = false;
     remote_files_forget(j->cluster->files, j);
     look(j);

@@ -36,7 +36,7 @@ lab_mount 'stall_timeout = "5s"' <<- END || bail 'no mount'
 	[model.deaf]
 	engine = "command"
 	command = ["~/bin/deaf"]
-	ready_timeout = "5s"
+	ready_timeout = "15s"
 	[model.nofile]
 	engine = "llamacpp"
 	binary = "~/bin/dies"
@@ -80,7 +80,7 @@ fails 'a program that ends at once' dies 'Input/output error' 'exit status 7.*ou
 fails 'a model file that is not there' nofile 'Input/output error' 'nonesuch.gguf cannot be read on n[12]'
 fails 'an engine that ends at once' exit-at-start 'Input/output error' 'exit status 1'
 fails 'a setup line that fails' setup 'Input/output error' 'exit status 1.*nonesuch'
-fails 'an engine that never listens' deaf 'Connection timed out' 'ready_timeout \(5 s\).*still loading'
+fails 'an engine that never listens' deaf 'Connection timed out' 'ready_timeout \(15 s\).*still loading'
 fails 'an engine that is never healthy' never-healthy 'Connection timed out' 'ready_timeout \(5 s\)'
 fails 'an impostor' always-200 'Input/output error' 'not the engine|without a key|any key'
 is 'all these models have failed' "$(for m in closed short account unknown impatient missing dies nofile exit-at-start setup deaf never-healthy always-200; do
