@@ -216,6 +216,16 @@ static bool ends_in(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+/* Jobs that are known to exist come first: a model keeps those, and lets a submission of unknown outcome go. The order of
+ * a directory decides nothing. */
+static int compare(const void *a, const void *b)
+{
+    const struct job_record *x = a, *y = b;
+    bool x_known = x->id && x->id[0], y_known = y->id && y->id[0];
+
+    return x_known != y_known ? y_known - x_known : strcmp(x->unique_name, y->unique_name);
+}
+
 size_t job_records_load(const char *dir, const char *prefix, struct job_record **v)
 {
     DIR *d = opendir(dir);
@@ -241,5 +251,7 @@ size_t job_records_load(const char *dir, const char *prefix, struct job_record *
     }
     if (d)
         closedir(d);
+    if (n > 1)
+        qsort(*v, n, sizeof **v, compare);
     return n;
 }
