@@ -10,7 +10,7 @@ cat > "$T/config.toml" <<- END
 	listen = "127.0.0.1:0"
 	[cluster.local]
 	kind = "local"
-	workdir = "$T/work"
+	workdir = "$T/jobs"
 	lease = "20s"
 	[model.parrot]
 	engine = "parrot"
@@ -64,7 +64,7 @@ kill -INT "$session"
 ok 'Ctrl-C ends it' wait_for 60 gone "$session"
 is 'with status 0' "$(wait "$session"; echo $?)" 0
 ok 'its mount is gone' wait_for 20 not_mounted "$XDG_RUNTIME_DIR/slullamafs/run-parrot"
-not_ok 'and its job' pgrep -f "$T/work/"
+not_ok 'and its job' pgrep -f "$T/jobs/"
 setsid "$SLULLAMAFS" run broken -c "$T/config.toml" > "$T/session" 2>&1
 is 'run of an engine that fails: status' $? 1
 like 'and why' "$(< "$T/session")" 'slullamafs: the job of broken has ended: the engine ended with exit status'
