@@ -5,7 +5,7 @@
  *
  * Each entry becomes the table of a model, as if it stood in the configuration. */
 #include "backend/base/alloc.h"
-#include "backend/config_table.h"
+#include "backend/config_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,4 +141,74 @@ int catalogue_add(const json_t *catalogue, const char *cluster, json_t *models, 
         free(plain);
     }
     return 0;
+}
+
+/* ---- The catalogues of a configuration */
+
+/* Names and aliases of the file, which no found model gets. */
+static json_t *names_taken(const json_t *models)
+{
+    json_t *taken = json_object(), *table, *alias;
+    const char *name;
+    size_t i;
+
+    json_object_foreach((json_t *)models, name, table)
+    {
+        json_object_set_new(taken, name, json_true());
+        json_array_foreach(json_object_get(table, "aliases"), i, alias)
+        {
+            if (json_is_string(alias))
+                json_object_set_new(taken, json_string_value(alias), json_true());
+        }
+    }
+    return taken;
+}
+
+static int add_catalogue(const struct reading *r, const char *cluster, json_t *table, json_t *models,
+                         json_t *taken)
+{
+    const char *path = json_string_value(json_object_get(table, "catalogue"));
+    char *full, *section, *text;
+    json_t *catalogue = NULL;
+    struct err why;
+
+    if (!path || !*path || check_line(path, NULL) < 0) /* what it says instead is looked at later */
+        return 0;
+    full = config_beside(r->file, path);
+    int rc = catalogue_read(full, &catalogue, &why);
+    if (rc == 0 && (rc = catalogue_add(catalogue, cluster, models, taken, r->found, &why)) < 0) {
+        struct err inside = why;
+        err_set(&why, rc, "%s: %s", full, inside.text);
+    }
+    if (rc == 0) {
+        json_object_set_new(table, "catalogue", json_string(full));
+    } else {
+        section = xasprintf("cluster.%s", cluster);
+        text = xasprintf("catalogue in [%s]: %s", section, why.text);
+        config_fail_at_key(r, section, "catalogue", text);
+        free(text);
+        free(section);
+    }
+    json_decref(catalogue);
+    free(full);
+    return rc < 0 ? -EINVAL : 0;
+}
+
+/* The models of the catalogues as tables behind those of the file. */
+int config_add_catalogues(const struct reading *r)
+{
+    json_t *clusters = json_object_get(r->doc, "cluster"), *models = json_object_get(r->doc, "model"), *table;
+    json_t *taken = names_taken(models);
+    const char *name;
+    int rc = 0;
+
+    if (!models)
+        json_object_set_new(r->doc, "model", models = json_object());
+    json_object_foreach(clusters, name, table)
+    {
+        if (rc == 0)
+            rc = add_catalogue(r, name, table, models, taken);
+    }
+    json_decref(taken);
+    return rc;
 }
