@@ -2,6 +2,7 @@
 #include "backend/job_record.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
+#include "backend/base/private_file.h"
 #include "backend/house.h"
 
 #include <ctype.h>
@@ -15,51 +16,9 @@
 
 #define VERSION    1         /* of the file's format: one that is higher was written by a newer program */
 #define RECORD_MAX (4 << 20) /* bytes: a script may carry a user's own template, and no more */
-#define FRESH      ".new"
 #define BAD        ".bad"
 
 /* ---- Writing */
-
-static int write_all(int fd, const char *s, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, s, len);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        s += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
-/* The rename is on disk when the directory is. */
-static int sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 || fsync(fd) < 0 ? -errno : 0;
-
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-static int write_file(const char *dir, const char *path, const char *text)
-{
-    char *fresh = xasprintf("%s" FRESH, path);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int rc = fd < 0 ? -errno : write_all(fd, text, strlen(text));
-
-    if (rc == 0 && (fsync(fd) < 0 || rename(fresh, path) < 0))
-        rc = -errno;
-    if (rc == 0)
-        rc = sync_dir(dir);
-    if (fd >= 0)
-        close(fd);
-    if (rc < 0)
-        unlink(fresh);
-    free(fresh);
-    return rc;
-}
 
 int job_record_write(const char *dir, const struct job_record *r, struct err *e)
 {
@@ -69,7 +28,8 @@ int job_record_write(const char *dir, const struct job_record *r, struct err *e)
                           "id", json_str(r->id), "secret", r->secret, "submitted", (json_int_t)r->submitted,
                           "ending", r->ending, "script", json_str(r->script));
     char *text = v ? json_dumps(v, JSON_INDENT(1)) : NULL;
-    int rc = text ? write_file(dir, path, text) : -EINVAL;
+    struct err why;
+    int rc = text ? private_file_write(path, text, strlen(text), &why) : -EINVAL;
 
     if (rc < 0)
         err_set(e, rc, "the job's record %s cannot be written, without which a crash would lose the job: %s",
@@ -237,7 +197,7 @@ size_t job_records_load(const char *dir, const char *prefix, struct job_record *
         struct job_record r = { 0 };
         if (file[0] == '.' || ends_in(file, BAD))
             continue;
-        if (ends_in(file, FRESH)) {
+        if (ends_in(file, PRIVATE_FILE_FRESH)) {
             unlinkat(dirfd(d), file, 0);
             continue;
         }

@@ -76,15 +76,32 @@ static int write_all(int fd, const char *data, size_t len)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
+/* The rename is on disk when the directory is. */
+static int sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? xstrndup(path, (size_t)(slash + 1 - path)) : xstrdup(".");
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
+    if (fd >= 0)
+        close(fd);
+    free(dir);
+    return rc;
+}
+
 int private_file_write(const char *path, const void *data, size_t len, struct err *e)
 {
-    char *fresh = xasprintf("%s.XXXXXX", path);
-    int fd = mkostemp(fresh, O_CLOEXEC), rc = fd < 0 ? -errno : 0; /* mode 0600 */
+    char *fresh = xasprintf("%s.XXXXXX" PRIVATE_FILE_FRESH, path);
+    int fd = mkostemps(fresh, sizeof PRIVATE_FILE_FRESH - 1, O_CLOEXEC); /* mode 0600 */
+    int rc = fd < 0 ? -errno : 0;
 
     if (rc == 0)
         rc = write_all(fd, data, len);
     if (rc == 0 && rename(fresh, path) < 0)
         rc = -errno;
+    if (rc == 0)
+        rc = sync_directory(path);
     if (rc < 0) {
         err_set(e, rc, "%s cannot be written: %s", path, strerror(-rc));
         if (fd >= 0)

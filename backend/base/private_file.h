@@ -10,7 +10,9 @@
  * -EFBIG, .. with a sentence that names the file; out is then left alone. */
 int private_file_read(const char *path, size_t max, struct buf *out, struct err *e);
 
-/* Put data there, mode 0600, whole or not at all. The directory exists. */
+/* Put data there, mode 0600, whole or not at all; it is on disk when this returns. The directory exists. A crash may
+ * leave a file of another name beside it, which ends in PRIVATE_FILE_FRESH. */
+#define PRIVATE_FILE_FRESH ".new"
 int private_file_write(const char *path, const void *data, size_t len, struct err *e);
 
 #endif
