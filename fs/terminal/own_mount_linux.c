@@ -3,7 +3,6 @@
 #include "backend/base/alloc.h"
 #include "backend/base/private_dir.h"
 #include "backend/base/timer.h"
-#include "backend/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,32 +80,30 @@ static int wait_for_it(struct own_mount *m, const char *log, struct err *e)
     return err_set(e, -ETIMEDOUT, "the mount at %s does not answer; its log is %s", m->path, log);
 }
 
-int own_mount_begin(struct own_mount *m, const char *config, const char *name, struct err *e)
+/* The directory of a session that was killed is there still. */
+static int make_mountpoint(const char *path, const char *name, struct err *e)
 {
-    struct config *cfg = NULL;
-    char *log = NULL;
-    pid_t parent = getpid();
+    if (answers(path))
+        return err_set(e, -EBUSY, "another session runs %s already", name);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST && errno != ENOTCONN)
+        return err_set(e, -errno, "%s: %s", path, strerror(errno));
+    return 0;
+}
 
-    *m = (struct own_mount){ 0 };
-    int rc = config_load(config, &cfg, e);
-    if (rc < 0 || (rc = private_dir_make(cfg->runtime_dir, e)) < 0)
-        goto out;
-    m->path = xasprintf("%s/run-%s", cfg->runtime_dir, name);
-    log = xasprintf("%s.log", m->path);
-    if (!answers(m->path) && mkdir(m->path, 0700) < 0 && errno != EEXIST && errno != ENOTCONN) {
-        rc = err_set(e, -errno, "%s: %s", m->path, strerror(errno));
-        goto out;
-    }
-    if (answers(m->path)) {
-        rc = err_set(e, -EBUSY, "another session runs %s already", name);
-        goto out;
-    }
-    if ((m->pid = fork()) == 0)
+int own_mount_begin(struct own_mount *m, const char *dir, const char *config, const char *name, struct err *e)
+{
+    pid_t parent = getpid();
+    int rc = private_dir_make(dir, e);
+
+    *m = (struct own_mount){ .path = xasprintf("%s/run-%s", dir, name) };
+    char *log = xasprintf("%s.log", m->path);
+    if (rc == 0)
+        rc = make_mountpoint(m->path, name, e);
+    if (rc == 0 && (m->pid = fork()) == 0)
         become_mount(m->path, config, log, parent);
-    rc = m->pid < 0 ? err_set(e, -errno, "no process could be started: %s", strerror(errno))
-                    : wait_for_it(m, log, e);
-out:
-    config_free(cfg);
+    if (rc == 0)
+        rc = m->pid < 0 ? err_set(e, -errno, "no process could be started: %s", strerror(errno))
+                        : wait_for_it(m, log, e);
     free(log);
     if (rc < 0)
         own_mount_end(m);

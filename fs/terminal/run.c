@@ -246,9 +246,9 @@ static int find_mount(struct run *r, struct err *e)
         rc = err_set(e, -ENOENT, "there is no model %s; there are: %s", r->model, buf_str(&all));
         buf_free(&all);
     }
-    config_free(cfg);
     if (rc == 0)
-        rc = own_mount_begin(&r->own, r->config, r->model, e);
+        rc = own_mount_begin(&r->own, cfg->runtime_dir, r->config, r->model, e);
+    config_free(cfg);
     if (rc == 0)
         r->mount = xstrdup(r->own.path);
     return rc;
