@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions of ssh: by the helper alone, and by a login with a passphrase at a real sshd. */
+/* Questions of ssh: by the helper alone, and by a login with a passphrase at a real shared. */
 #include "backend/transport/askpass.h"
 #include "sshd_here.h"
 
@@ -15,24 +15,13 @@ struct bench {
     int changes;
 };
 
-static struct sshd sshd;
 static char program[4096];
 
-static int prepare(void **state)
+/* One server for all of them: each logs in to it, and none changes it. */
+static int prepare_server(void **state)
 {
-    (void)state;
-    if (!sshd_prepare(&sshd)) {
-        print_message("1..0 # SKIP %s is not installed\n", SSHD);
-        exit(0);
-    }
-    sshd_start(&sshd, "");
-    return 0;
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    sshd_finish(&sshd);
+    prepare(state);
+    sshd_start(&shared, "");
     return 0;
 }
 
@@ -225,7 +214,7 @@ static void open_transport(struct bench *b, const char *host, uint64_t answer_ms
                                   .arg = &b->states };
 
     b->cluster = (struct cluster_config){
-        .name = "lab", .host = (char *)host, .ssh_config = sshd.config, .transport = "openssh"
+        .name = "lab", .host = (char *)host, .ssh_config = shared.config, .transport = "openssh"
     };
     assert_int_equal(transport_create(&b->t, &p, NULL), 0);
 }
@@ -379,5 +368,5 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    return cmocka_run_group_tests(tests, prepare, clean);
+    return cmocka_run_group_tests(tests, prepare_server, clean);
 }

@@ -244,4 +244,24 @@ UNUSED static void sshd_finish(struct sshd *s)
     *s = (struct sshd){ 0 };
 }
 
+/* ---- For a group of tests: the keys are made once, a server for each test. */
+static struct sshd shared;
+
+UNUSED static int prepare(void **state)
+{
+    (void)state;
+    if (!sshd_prepare(&shared)) {
+        print_message("1..0 # SKIP %s is not installed\n", SSHD);
+        exit(0);
+    }
+    return 0;
+}
+
+UNUSED static int clean(void **state)
+{
+    (void)state;
+    sshd_finish(&shared);
+    return 0;
+}
+
 #endif

@@ -17,25 +17,6 @@ struct bench {
     int port; /* of the echo server */
 };
 
-static struct sshd shared;
-
-static int prepare(void **state)
-{
-    (void)state;
-    if (!sshd_prepare(&shared)) {
-        print_message("1..0 # SKIP %s is not installed\n", SSHD);
-        exit(0);
-    }
-    return 0;
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    sshd_finish(&shared);
-    return 0;
-}
-
 /* sshd_lines NULL: this machine */
 static int begin_with(void **state, const char *sshd_lines, const char *tunnel)
 {
