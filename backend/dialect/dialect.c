@@ -205,6 +205,14 @@ bool dialect_said(struct dialect *d, const struct said *s)
     return d->rc == 0;
 }
 
+bool dialect_say(struct dialect *d, int kind, const json_t *v)
+{
+    if (json_string_length(v) == 0)
+        return true;
+    return dialect_said(
+        d, &(struct said){ .kind = kind, .s = json_string_value(v), .len = json_string_length(v) });
+}
+
 void dialect_sent(struct dialect *d)
 {
     read_reset(d);

@@ -77,6 +77,9 @@ struct dialect {
 
 /* The readers say here what they find. Returns false once there was an error: stop. */
 bool dialect_said(struct dialect *d, const struct said *s);
+
+/* The same of a JSON string; of none, or of an empty one, nothing is said. kind is one of text. */
+bool dialect_say(struct dialect *d, int kind, const json_t *v);
 bool dialect_wrong(struct dialect *d, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- read.c: the body of an engine's answer, in pieces. */

@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool say(struct dialect *d, int kind, const json_t *v)
-{
-    if (json_string_length(v) == 0)
-        return true;
-    return dialect_said(
-        d, &(struct said){ .kind = kind, .s = json_string_value(v), .len = json_string_length(v) });
-}
-
 /* Each comes whole, its arguments as an object. */
 static bool say_tools(struct dialect *d, const json_t *calls)
 {
@@ -76,8 +68,8 @@ void read_ollama(struct dialect *d, const json_t *v)
         take_vectors(d, v);
     else if (!message && !part(v, "response") && !part(v, "done"))
         dialect_wrong(d, -EPROTO, "the engine sent JSON that is no answer");
-    else if (say(d, SAID_THINKING, part(message ? message : v, "thinking")) &&
-             say(d, SAID_TEXT, message ? part(message, "content") : part(v, "response")) &&
+    else if (dialect_say(d, SAID_THINKING, part(message ? message : v, "thinking")) &&
+             dialect_say(d, SAID_TEXT, message ? part(message, "content") : part(v, "response")) &&
              say_tools(d, part(message, "tool_calls")) && json_is_true(part(v, "done")))
         take_end(d, v);
 }

@@ -32,14 +32,6 @@ static void take_figures(struct answer *a, const json_t *v)
     a->cached_tokens = count(part(usage, "prompt_tokens_details"), "cached_tokens", a->cached_tokens);
 }
 
-static bool say(struct dialect *d, int kind, const json_t *v)
-{
-    if (json_string_length(v) == 0)
-        return true;
-    return dialect_said(
-        d, &(struct said){ .kind = kind, .s = json_string_value(v), .len = json_string_length(v) });
-}
-
 /* The index of a tool call is left out by some engines in an answer that is whole: its place counts then. */
 static bool say_tools(struct dialect *d, const json_t *calls)
 {
@@ -71,9 +63,10 @@ static bool take_delta(struct dialect *d, const json_t *delta)
 {
     const json_t *thinking = part(delta, "reasoning_content");
 
-    return say(d, SAID_THINKING, thinking ? thinking : part(delta, "reasoning")) &&
-           say(d, SAID_TEXT, part(delta, "content")) && say(d, SAID_TEXT, part(delta, "text")) &&
-           say(d, SAID_TEXT, part(delta, "refusal")) && say_tools(d, part(delta, "tool_calls"));
+    return dialect_say(d, SAID_THINKING, thinking ? thinking : part(delta, "reasoning")) &&
+           dialect_say(d, SAID_TEXT, part(delta, "content")) &&
+           dialect_say(d, SAID_TEXT, part(delta, "text")) &&
+           dialect_say(d, SAID_TEXT, part(delta, "refusal")) && say_tools(d, part(delta, "tool_calls"));
 }
 
 static void take_choice(struct dialect *d, const json_t *choice)
