@@ -32,27 +32,6 @@ static double through_files(const char *ask, const char *reply)
     return (double)(end - begin) / 1e6;
 }
 
-static double over_http(int fd, const struct engine *e)
-{
-    char text[65536];
-    size_t len = 0;
-    uint64_t begin = now_ns(), end = 0;
-
-    engine_ask(fd, e, PROMPT, 1);
-    do {
-        ssize_t n = read(fd, text + len, sizeof text - 1 - len);
-        if (n <= 0)
-            die("the engine's answer ended early");
-        len += (size_t)n;
-        text[len] = '\0';
-        if (!end && strstr(text, "\"content\":\"W")) /* the empty content of the first event is none */
-            end = now_ns();
-    } while (!strstr(text, "\r\n0\r\n\r\n"));
-    if (!end)
-        die("the engine gave no text: %s", text);
-    return (double)(end - begin) / 1e6;
-}
-
 int main(int argc, char **argv)
 {
     struct engine e;
@@ -67,14 +46,14 @@ int main(int argc, char **argv)
            *more = calloc(rounds, sizeof *more);
     for (int i = 0; i < 5; i++) {
         through_files(ask, reply);
-        over_http(fd, &e);
+        engine_first_text(fd, &e, PROMPT);
     }
     for (size_t i = 0; i < rounds; i++) {
         for (size_t k = 0; k < 2; k++) {
             if (((i + k) & 1) == 0)
                 v[0][i] = through_files(ask, reply);
             else
-                v[1][i] = over_http(fd, &e);
+                v[1][i] = engine_first_text(fd, &e, PROMPT);
             sleep_us(2000); /* what the last turn left behind is done */
         }
         more[i] = v[0][i] - v[1][i];

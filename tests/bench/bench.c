@@ -112,3 +112,24 @@ void engine_ask(int fd, const struct engine *e, const char *prompt, int direct)
     if (send(fd, request, (size_t)n, MSG_NOSIGNAL) != n)
         die("the engine takes no request");
 }
+
+double engine_first_text(int fd, const struct engine *e, const char *prompt)
+{
+    char text[65536];
+    size_t len = 0;
+    uint64_t begin = now_ns(), end = 0;
+
+    engine_ask(fd, e, prompt, 1);
+    do {
+        ssize_t n = read(fd, text + len, sizeof text - 1 - len);
+        if (n <= 0)
+            die("the engine's answer ended early");
+        len += (size_t)n;
+        text[len] = '\0';
+        if (!end && strstr(text, "\"content\":\"W")) /* the empty content of the first event is none */
+            end = now_ns();
+    } while (!strstr(text, "\r\n0\r\n\r\n"));
+    if (!end)
+        die("the engine gave no text: %s", text);
+    return (double)(end - begin) / 1e6;
+}

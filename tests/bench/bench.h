@@ -30,4 +30,7 @@ int engine_connect(const struct engine *e); /* TCP_NODELAY; dies on failure */
 /* Send one streamed chat request. direct marks it for stamp_engine. */
 void engine_ask(int fd, const struct engine *e, const char *prompt, int direct);
 
+/* The same directly, and read the whole answer. Milliseconds to its first text, whose first letter is W. */
+double engine_first_text(int fd, const struct engine *e, const char *prompt);
+
 #endif

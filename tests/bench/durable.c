@@ -70,27 +70,6 @@ static void through_files(const char *ask, const char *reply, double v[PARTS])
     v[ALL] = (double)(t[4] - t[0]) / 1e6;
 }
 
-static double over_http(int fd, const struct engine *e)
-{
-    char text[65536];
-    size_t len = 0;
-    uint64_t begin = now_ns(), end = 0;
-
-    engine_ask(fd, e, PROMPT, 1);
-    do {
-        ssize_t n = read(fd, text + len, sizeof text - 1 - len);
-        if (n <= 0)
-            die("the engine's answer ended early");
-        len += (size_t)n;
-        text[len] = '\0';
-        if (!end && strstr(text, "\"content\":\"W")) /* the empty content of the first event is none */
-            end = now_ns();
-    } while (!strstr(text, "\r\n0\r\n\r\n"));
-    if (!end)
-        die("the engine gave no text: %s", text);
-    return (double)(end - begin) / 1e6;
-}
-
 static void bench_ask(const char *model, const char *engine_file, size_t rounds)
 {
     static const char *const names[PARTS] = {
@@ -113,7 +92,7 @@ static void bench_ask(const char *model, const char *engine_file, size_t rounds)
     for (size_t i = 0; i < rounds + 5; i++) {
         through_files(ask, reply, one);
         sleep_us(3000); /* what the turn left behind is on disk */
-        one[HTTP] = over_http(fd, &e);
+        one[HTTP] = engine_first_text(fd, &e, PROMPT);
         sleep_us(1000);
         one[MORE] = one[ALL] - one[HTTP];
         for (int p = 0; i >= 5 && p < PARTS; p++)

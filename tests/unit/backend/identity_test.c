@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who a mount is to the cluster: a number that stays, and one daemon alone that has it. */
 #include "backend/identity.h"
+#include "tests/unit/own_dir.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,24 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-static char dir[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    strcpy(dir, "/tmp/identity-test-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
-}
 
 static const char *path_of(const char *name)
 {
@@ -207,7 +190,7 @@ static void a_lock_that_cannot_be_opened_is_an_error_with_a_sentence(void **stat
     assert_int_equal(access(path_of("elsewhere"), F_OK), -1);
 }
 
-#define SENTENCE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SENTENCE(test) cmocka_unit_test_setup_teardown(test, own_dir_begin, own_dir_finish)
 
 int main(void)
 {

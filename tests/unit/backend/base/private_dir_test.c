@@ -3,6 +3,7 @@
  */
 #include "backend/base/private_dir.h"
 #include "backend/base/alloc.h"
+#include "tests/unit/own_dir.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,24 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-static char dir[64];
-
-static int setup(void **state)
-{
-    (void)state;
-    strcpy(dir, "/tmp/private-dir-test-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
-}
 
 static char *path_of(const char *name)
 {
@@ -190,7 +173,7 @@ static void an_empty_path_is_refused(void **state)
     expect_refused("", -ENOENT, "cannot be made");
 }
 
-#define SENTENCE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SENTENCE(test) cmocka_unit_test_setup_teardown(test, own_dir_begin, own_dir_finish)
 
 int main(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/base/private_file.h"
 #include "backend/base/alloc.h"
+#include "tests/unit/own_dir.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,26 +15,20 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static char dir[64], *path;
+static char *path;
 
 static int begin(void **state)
 {
-    (void)state;
-    strcpy(dir, "/tmp/slullamafs-test-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    int rc = own_dir_begin(state);
+
     path = xasprintf("%s/f", dir);
-    return 0;
+    return rc;
 }
 
 static int finish(void **state)
 {
-    char *line = xasprintf("rm -rf -- %s", dir);
-
-    (void)state;
-    assert_int_equal(system(line), 0);
-    free(line);
     free(path);
-    return 0;
+    return own_dir_finish(state);
 }
 
 static void what_is_written_is_read(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/door_http/access_log.h"
 #include "backend/base/alloc.h"
+#include "tests/unit/own_dir.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -16,26 +17,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64], *path;
+static char *path;
 
 static int begin(void **state)
 {
-    (void)state;
-    strcpy(dir, "/tmp/slullamafs-test-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    int rc = own_dir_begin(state);
+
     path = xasprintf("%s/access.log", dir);
-    return 0;
+    return rc;
 }
 
 static int finish(void **state)
 {
-    char *line = xasprintf("rm -rf -- %s", dir);
-
-    (void)state;
-    assert_int_equal(system(line), 0);
-    free(line);
     free(path);
-    return 0;
+    return own_dir_finish(state);
 }
 
 static void write_one(struct access_log *l, const char *id)
