@@ -12,7 +12,6 @@
 #include "fs/server_way.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,7 @@ struct connect {
     struct connect_links links;
     struct listen_socket socket;
     uv_poll_t poll;
-    uv_signal_t term, intr, hup;
+    struct process_signals signals;
     struct timer *look, *rest;
     struct dial *probe;
     char *told; /* the last line */
@@ -149,16 +148,12 @@ static int listen_here(struct connect *c, const struct slullama_args *args, stru
 
 /* ---- Beginning and end */
 
-static void signal_cb(uv_signal_t *s, int signum)
+static void signal_cb(void *arg, int signum)
 {
-    (void)signum;
-    uv_stop(s->loop);
-}
+    struct connect *c = arg;
 
-static void watch_signal(struct connect *c, uv_signal_t *s, int signum)
-{
-    uv_signal_init(&c->loop, s);
-    uv_signal_start(s, signal_cb, signum);
+    (void)signum;
+    uv_stop(&c->loop);
 }
 
 static void run(struct connect *c)
@@ -206,16 +201,13 @@ int connect_main(int argc, char **argv)
     if (status < 0) {
         process_prepare();
         uv_loop_init(&c.loop);
-        watch_signal(&c, &c.term, SIGTERM);
-        watch_signal(&c, &c.intr, SIGINT);
-        watch_signal(&c, &c.hup, SIGHUP);
+        c.signals = (struct process_signals){ .end = signal_cb, .arg = &c };
+        process_signals_watch(&c.signals, &c.loop);
         status = begin(&c, &args, &e) < 0 ? slullama_complain(e.text) : 0;
         if (status == 0)
             run(&c);
         server_way_close(&c.way);
-        uv_close((uv_handle_t *)&c.term, NULL);
-        uv_close((uv_handle_t *)&c.intr, NULL);
-        uv_close((uv_handle_t *)&c.hup, NULL);
+        process_signals_close(&c.signals);
         uv_run(&c.loop, UV_RUN_DEFAULT); /* what closes, and ssh's end */
         if (c.socket.url)
             listen_close(&c.socket);

@@ -14,7 +14,6 @@
 #include "fs/tree.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,7 +42,7 @@ struct mount {
     struct gateway *gateway;
     struct tree *tree;
     struct door_fuse *door;
-    uv_signal_t term, intr, hup;
+    struct process_signals signals;
     bool stopping;
 };
 
@@ -70,36 +69,17 @@ static void ended_cb(void *arg)
     stop(arg);
 }
 
-static void signal_cb(uv_signal_t *s, int signum)
+static void signal_cb(void *arg, int signum)
 {
-    if (signum == SIGHUP) { /* from logrotate, or from a terminal that closes, which changes nothing */
-        gateway_reopen(((struct mount *)s->data)->gateway);
-        return;
-    }
     log_info("signal %d: ending", signum);
-    stop(s->data);
+    stop(arg);
 }
 
-static void watch_signals(struct mount *m)
+static void hang_up_cb(void *arg)
 {
-    struct {
-        uv_signal_t *handle;
-        int signum;
-    } all[] = { { &m->term, SIGTERM }, { &m->intr, SIGINT }, { &m->hup, SIGHUP } };
+    struct mount *m = arg;
 
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        uv_signal_init(&m->loop, all[i].handle);
-        all[i].handle->data = m;
-        uv_signal_start(all[i].handle, signal_cb, all[i].signum);
-        uv_unref((uv_handle_t *)all[i].handle);
-    }
-}
-
-static void close_signals(struct mount *m)
-{
-    uv_close((uv_handle_t *)&m->term, NULL);
-    uv_close((uv_handle_t *)&m->intr, NULL);
-    uv_close((uv_handle_t *)&m->hup, NULL);
+    gateway_reopen(m->gateway);
 }
 
 /* ---- Beginning */
@@ -128,7 +108,7 @@ static void unwind(struct mount *m)
         askings_destroy(m->tree);
     tree_destroy(m->tree);
     house_destroy(m->house);
-    close_signals(m);
+    process_signals_close(&m->signals);
     uv_run(&m->loop, UV_RUN_DEFAULT); /* the close callbacks */
     if (uv_loop_close(&m->loop) < 0) {
         log_error("some handles were left open at the end");
@@ -146,7 +126,8 @@ static int serve(struct config *cfg, const char *mountpoint, const struct mount_
 
     log_start(args->verbose ? LOG_LEVEL_DEBUG : log_level_parse(cfg->log_level), args->foreground);
     uv_loop_init(&m.loop);
-    watch_signals(&m);
+    m.signals = (struct process_signals){ .end = signal_cb, .hang_up = hang_up_cb, .arg = &m };
+    process_signals_watch(&m.signals, &m.loop);
     int rc = house_create(&m.house, &m.loop, cfg, mountpoint, &e);
     if (rc < 0)
         config_free(cfg);

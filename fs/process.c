@@ -54,3 +54,33 @@ void process_prepare(void)
     raise_descriptor_limit();
     forbid_core_dumps();
 }
+
+/* ---- Signals */
+
+static const int signums[] = { SIGTERM, SIGINT, SIGHUP };
+
+static void signal_cb(uv_signal_t *handle, int signum)
+{
+    struct process_signals *s = handle->data;
+
+    if (signum == SIGHUP && s->hang_up)
+        s->hang_up(s->arg);
+    else
+        s->end(s->arg, signum);
+}
+
+void process_signals_watch(struct process_signals *s, uv_loop_t *loop)
+{
+    for (size_t i = 0; i < sizeof signums / sizeof signums[0]; i++) {
+        uv_signal_init(loop, &s->handles[i]);
+        s->handles[i].data = s;
+        uv_signal_start(&s->handles[i], signal_cb, signums[i]);
+        uv_unref((uv_handle_t *)&s->handles[i]);
+    }
+}
+
+void process_signals_close(struct process_signals *s)
+{
+    for (size_t i = 0; i < sizeof signums / sizeof signums[0]; i++)
+        uv_close((uv_handle_t *)&s->handles[i], NULL);
+}

@@ -9,7 +9,6 @@
 #include "fs/process.h"
 #include "fs/slullama_args.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,7 @@ struct server {
     uv_loop_t loop;
     struct house *house;
     struct gateway *gateway;
-    uv_signal_t term, intr, hup;
+    struct process_signals signals;
     bool stopping;
 };
 
@@ -33,14 +32,10 @@ static void stopped_cb(void *arg)
     uv_stop(&s->loop);
 }
 
-static void signal_cb(uv_signal_t *handle, int signum)
+static void signal_cb(void *arg, int signum)
 {
-    struct server *s = handle->data;
+    struct server *s = arg;
 
-    if (signum == SIGHUP) { /* from logrotate, or from a terminal that closes, which changes nothing */
-        gateway_reopen(s->gateway);
-        return;
-    }
     if (s->stopping)
         return;
     s->stopping = true;
@@ -49,21 +44,18 @@ static void signal_cb(uv_signal_t *handle, int signum)
     house_stop(s->house, stopped_cb, s);
 }
 
-static void watch(struct server *s, uv_signal_t *handle, int signum)
+static void hang_up_cb(void *arg)
 {
-    uv_signal_init(&s->loop, handle);
-    handle->data = s;
-    uv_signal_start(handle, signal_cb, signum);
-    uv_unref((uv_handle_t *)handle);
+    struct server *s = arg;
+
+    gateway_reopen(s->gateway);
 }
 
 static void unwind(struct server *s)
 {
     gateway_destroy(s->gateway);
     house_destroy(s->house);
-    uv_close((uv_handle_t *)&s->term, NULL);
-    uv_close((uv_handle_t *)&s->intr, NULL);
-    uv_close((uv_handle_t *)&s->hup, NULL);
+    process_signals_close(&s->signals);
     uv_run(&s->loop, UV_RUN_DEFAULT); /* the close callbacks */
     if (uv_loop_close(&s->loop) < 0)
         log_error("some handles were left open at the end");
@@ -93,9 +85,8 @@ static int run(struct config *cfg)
     int status = 0;
 
     uv_loop_init(&s.loop);
-    watch(&s, &s.term, SIGTERM);
-    watch(&s, &s.intr, SIGINT);
-    watch(&s, &s.hup, SIGHUP);
+    s.signals = (struct process_signals){ .end = signal_cb, .hang_up = hang_up_cb, .arg = &s };
+    process_signals_watch(&s.signals, &s.loop);
     int rc = house_create(&s.house, &s.loop, cfg, IDENTITY, &e);
     if (rc < 0)
         config_free(cfg);
