@@ -31,7 +31,7 @@ static void init(void *userdata, struct fuse_conn_info *conn)
     conn->congestion_threshold = CONGESTION_THRESHOLD;
 }
 
-/* The generated tree cannot be changed: whatever makes, moves or removes a name is refused alike. */
+/* No file is made here by a caller: whatever makes one is refused alike. Directories may be, where tree.c says so. */
 static void refuse_new(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
     (void)parent, (void)name, (void)mode;
@@ -51,11 +51,6 @@ static void refuse_create(fuse_req_t req, fuse_ino_t parent, const char *name, m
     refuse_new(req, parent, name, mode);
 }
 
-static void refuse_remove(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-    refuse_new(req, parent, name, 0);
-}
-
 static void refuse_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
     (void)target;
@@ -65,13 +60,6 @@ static void refuse_symlink(fuse_req_t req, const char *target, fuse_ino_t parent
 static void refuse_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 {
     (void)ino;
-    refuse_new(req, parent, name, 0);
-}
-
-static void refuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-                          const char *newname, unsigned int flags)
-{
-    (void)newparent, (void)newname, (void)flags;
     refuse_new(req, parent, name, 0);
 }
 
@@ -98,12 +86,12 @@ static const struct fuse_lowlevel_ops operations = {
     .poll = door_poll,
     .create = refuse_create,
     .mknod = refuse_mknod,
-    .mkdir = refuse_new,
-    .unlink = refuse_remove,
-    .rmdir = refuse_remove,
+    .mkdir = door_mkdir,
+    .unlink = door_unlink,
+    .rmdir = door_rmdir,
     .symlink = refuse_symlink,
     .link = refuse_link,
-    .rename = refuse_rename,
+    .rename = door_rename,
 };
 
 /* ---- The loop */

@@ -31,6 +31,11 @@ struct door_fuse {
 
 /* ---- door_fuse_node.c, door_fuse_file.c: rows of the table of operations. */
 void door_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void door_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void door_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void door_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void door_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent, const char *to,
+                 unsigned int flags);
 void door_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
 void door_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *v);
 void door_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

@@ -4,6 +4,7 @@
 #include "backend/base/alloc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -29,7 +30,25 @@ double door_attr_timeout(const struct node *n)
     return node_is_constant(n) ? TIMEOUT : 0;
 }
 
-void door_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+static void reply_entry(fuse_req_t req, const struct node *n)
+{
+    struct tree *t = tree_of(req);
+    struct fuse_entry_param entry = {
+        .attr_timeout = door_attr_timeout(n),
+        .entry_timeout = node_may_change_name(n) ? 0 : TIMEOUT,
+    };
+
+    tree_stat(t, n, &entry.attr);
+    entry.ino = entry.attr.st_ino;
+    if (fuse_reply_entry(req, &entry) == 0)
+        tree_told(t, n);
+}
+
+typedef int find_f(struct tree *t, const struct node *dir, const char *name, const struct caller *c,
+                   struct node *out);
+
+/* Answers with the entry that find finds, or makes. */
+static void serve_entry(fuse_req_t req, fuse_ino_t parent, const char *name, find_f *find)
 {
     struct tree *t = tree_of(req);
     struct caller c = door_caller(req);
@@ -37,19 +56,61 @@ void door_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     int rc = tree_node(t, parent, &dir);
 
     if (rc == 0)
-        rc = tree_lookup(t, &dir, name, &c, &n);
-    if (rc < 0) {
+        rc = find(t, &dir, name, &c, &n);
+    if (rc < 0)
         fuse_reply_err(req, -rc);
-        return;
-    }
-    struct fuse_entry_param entry = {
-        .attr_timeout = door_attr_timeout(&n),
-        .entry_timeout = node_may_change_name(&n) ? 0 : TIMEOUT,
-    };
-    tree_stat(t, &n, &entry.attr);
-    entry.ino = entry.attr.st_ino;
-    if (fuse_reply_entry(req, &entry) == 0)
-        tree_told(t, &n);
+    else
+        reply_entry(req, &n);
+}
+
+void door_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    serve_entry(req, parent, name, tree_lookup);
+}
+
+/* ---- Names that callers make and take away. The mode of mkdir(2) is not kept: what one makes is one's own. */
+
+void door_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    (void)mode;
+    serve_entry(req, parent, name, tree_make);
+}
+
+static void serve_removal(fuse_req_t req, fuse_ino_t parent, const char *name,
+                          int (*remove)(struct tree *t, const struct node *dir, const char *name,
+                                        const struct caller *c))
+{
+    struct caller c = door_caller(req);
+    struct node dir;
+    int rc = tree_node(tree_of(req), parent, &dir);
+
+    fuse_reply_err(req, rc < 0 ? -rc : -remove(tree_of(req), &dir, name, &c));
+}
+
+void door_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    serve_removal(req, parent, name, tree_remove);
+}
+
+void door_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    serve_removal(req, parent, name, tree_unlink);
+}
+
+/* The kernel has looked at RENAME_NOREPLACE; nothing here can be exchanged. */
+void door_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent, const char *to,
+                 unsigned int flags)
+{
+    struct tree *t = tree_of(req);
+    struct caller c = door_caller(req);
+    struct node dir, to_dir;
+    int rc = flags & RENAME_EXCHANGE ? -EPERM : tree_node(t, parent, &dir);
+
+    if (rc == 0)
+        rc = tree_node(t, to_parent, &to_dir);
+    if (rc == 0)
+        rc = tree_rename(t, &dir, name, &to_dir, to, &c);
+    fuse_reply_err(req, -rc);
 }
 
 void door_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)

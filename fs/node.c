@@ -67,7 +67,7 @@ bool node_is_plain(const struct node *n)
 bool node_may_change_name(const struct node *n)
 {
     /* What is a caller's own is found anew each time: for another caller it is not there. */
-    return n->subject->number || n->row->present || (n->row->type == ROW_FILE && n->row->file->resolve);
+    return n->subject->own || n->row->present || (n->row->type == ROW_FILE && n->row->file->resolve);
 }
 
 bool node_is_constant(const struct node *n)

@@ -33,6 +33,7 @@ struct subject {
      * a subject is freed when the kernel forgets it. 0 for all others. */
     uint64_t number;
     uid_t uid; /* the owner that its nodes show: ours, but for what is a caller's own */
+    bool own;  /* it is a caller's own: for others its names mean nothing, or another thing */
     /* How often the kernel was told of it, and open files; freed when retired and 0: tree_forget(). */
     uint64_t lookups;
     struct list askings; /* of a model: struct asking, oldest first; asking.c's, zeroed until it uses it */
@@ -133,7 +134,13 @@ struct subject *subject_create(struct tree *t, enum subject_kind kind, void *ptr
 void subject_retire(struct tree *t, struct subject *s);
 struct subject *subject_of(struct tree *t, enum subject_kind kind, const void *ptr); /* made on first sight */
 
-/* One of many things of a thing; made on first sight. */
+/* The same for what is one caller's own. */
+struct subject *subject_owned(struct tree *t, enum subject_kind kind, const void *ptr, uid_t uid);
+
+/* Its thing is destroyed just now; nothing where it was never seen. */
+void subject_gone(struct tree *t, enum subject_kind kind, const void *ptr);
+
+/* One of many things of a thing, a caller's own; made on first sight. */
 struct subject *subject_numbered(struct tree *t, enum subject_kind kind, const void *ptr, uint64_t number,
                                  uid_t uid);
 

@@ -149,6 +149,15 @@ struct subject *subject_of(struct tree *t, enum subject_kind kind, const void *p
     return s ? s : subject_create(t, kind, (void *)ptr);
 }
 
+struct subject *subject_owned(struct tree *t, enum subject_kind kind, const void *ptr, uid_t uid)
+{
+    struct subject *s = subject_of(t, kind, ptr);
+
+    s->uid = uid;
+    s->own = true;
+    return s;
+}
+
 struct subject *subject_numbered(struct tree *t, enum subject_kind kind, const void *ptr, uint64_t number,
                                  uid_t uid)
 {
@@ -157,6 +166,7 @@ struct subject *subject_numbered(struct tree *t, enum subject_kind kind, const v
     if (!s)
         s = create(t, kind, (void *)ptr, number);
     s->uid = uid;
+    s->own = true;
     return s;
 }
 

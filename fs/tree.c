@@ -16,7 +16,7 @@
      <alias>                  -> <model>
 
    Adding a file is a row here and a function in files/. A directory whose entries come and go has a list and
-   a find function, which stand below the rows; a path shown in README is a part at the end. Kinds of reading:
+   a find function, which stand below the rows, and make, remove and rename where callers may do that; a path shown in README is a part at the end. Kinds of reading:
    a row whose file has `content` is a text made once per open; `growing` is followed by tail -f; `reply`,
    `response` and `vector` alone wait. */
 #include "fs/tree.h"
@@ -285,18 +285,18 @@ static int find_past(struct tree *t, struct subject *s, const char *name, struct
     return 0;
 }
 
-static const struct dir dir_root = { root_rows, list_models, find_model };
-static const struct dir dir_clusters = { NULL, list_clusters, find_cluster };
-static const struct dir dir_cluster = { cluster_rows, NULL, NULL };
-static const struct dir dir_jobs = { NULL, list_jobs, find_job };
-static const struct dir dir_job = { job_rows, NULL, NULL };
-static const struct dir dir_job_log = { job_log_rows, NULL, NULL };
-static const struct dir dir_job_models = { NULL, list_job_models, find_job_model };
-static const struct dir dir_model = { model_rows, NULL, NULL };
-static const struct dir dir_replicas = { NULL, list_replicas, find_replica };
-static const struct dir dir_model_log = { model_log_rows, NULL, NULL };
-static const struct dir dir_history = { history_rows, list_history, find_past };
-static const struct dir dir_past = { past_rows, NULL, NULL };
+static const struct dir dir_root = { .rows = root_rows, .list = list_models, .find = find_model };
+static const struct dir dir_clusters = { .list = list_clusters, .find = find_cluster };
+static const struct dir dir_cluster = { .rows = cluster_rows };
+static const struct dir dir_jobs = { .list = list_jobs, .find = find_job };
+static const struct dir dir_job = { .rows = job_rows };
+static const struct dir dir_job_log = { .rows = job_log_rows };
+static const struct dir dir_job_models = { .list = list_job_models, .find = find_job_model };
+static const struct dir dir_model = { .rows = model_rows };
+static const struct dir dir_replicas = { .list = list_replicas, .find = find_replica };
+static const struct dir dir_model_log = { .rows = model_log_rows };
+static const struct dir dir_history = { .rows = history_rows, .list = list_history, .find = find_past };
+static const struct dir dir_past = { .rows = past_rows };
 
 /* ---- The parts. At most 256 rows in all: see node_ino(). */
 

@@ -16,6 +16,15 @@ struct dir {
     void (*list)(struct tree *t, struct subject *s, each_f *each, void *arg);
     /* Find one changing entry. -ENOENT. */
     int (*find)(struct tree *t, struct subject *s, const char *name, struct node *out);
+    /* mkdir(2) of a name that is not there and that a directory may have: *out is the new entry. NULL: EPERM.
+     * tree_caller() says who it is for. */
+    int (*make)(struct tree *t, struct subject *s, const char *name, struct node *out);
+
+    /* Of a directory that a caller has made, s being what it is about. rmdir(2), although there are files in it; where it
+     * is set, unlink(2) of these succeeds and changes nothing, so that `rm -r` comes to the rmdir. NULL: EPERM. */
+    int (*remove)(struct tree *t, struct subject *s);
+    /* It gets another name in its directory, which is free. NULL: EPERM. */
+    int (*rename)(struct tree *t, struct subject *s, const char *name);
 };
 
 struct row {
@@ -54,6 +63,17 @@ void tree_stat(struct tree *t, const struct node *n, struct stat *st);
 int tree_readdir(struct tree *t, const struct node *dir, const struct caller *c,
                  void (*each)(void *arg, const char *name, uint64_t ino, mode_t type), void *arg);
 int tree_readlink(struct tree *t, const struct node *n, const struct caller *c, struct buf *target);
+
+/* names.c: mkdir, rmdir, unlink and rename. -EPERM where the directory's functions do not say otherwise; names may be all
+ * UTF-8 without control characters (-EINVAL), of at most 255 bytes (-ENAMETOOLONG); a new name that is taken is
+ * -EEXIST, or -ENOTEMPTY in tree_rename(). */
+int tree_make(struct tree *t, const struct node *dir, const char *name, const struct caller *c,
+              struct node *out);
+int tree_remove(struct tree *t, const struct node *dir, const char *name, const struct caller *c);
+int tree_unlink(struct tree *t, const struct node *dir, const char *name, const struct caller *c);
+int tree_rename(struct tree *t, const struct node *dir, const char *name, const struct node *to_dir,
+                const char *to, const struct caller *c);
+
 bool node_may_change_name(const struct node *n); /* its name means another node later: entry timeout 0 */
 bool node_is_constant(const struct node *n);     /* nothing that stat() or read() say of it changes */
 

@@ -24,8 +24,6 @@ void subjects_init(struct tree *t);
 void subjects_finish(struct tree *t);
 struct subject *subject_find(struct tree *t, uint64_t id); /* NULL if it is forgotten */
 
-/* The thing is destroyed just now: its subject, if it was ever seen, is retired. */
-void subject_gone(struct tree *t, enum subject_kind kind, const void *ptr);
 void subject_ref(struct subject *s);
 void subject_unref(struct tree *t, struct subject *s, uint64_t count);
 
