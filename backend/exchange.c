@@ -20,7 +20,7 @@
 
 void exchange_init(struct exchange *x, const struct exchange_ops *ops, uid_t uid)
 {
-    *x = (struct exchange){ .ops = ops, .refs = 1, .uid = uid, .asked = wall_now() };
+    *x = (struct exchange){ .ops = ops, .refs = 1, .uid = uid, .asker = uid, .asked = wall_now() };
     list_init(&x->link);
 }
 

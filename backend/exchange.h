@@ -8,6 +8,9 @@
 #include "backend/base/list.h"
 #define EXCHANGE_LOST_BY  2 /* jobs that lost it are remembered: it is not sent more often than once more */
 #define EXCHANGE_PREFIXES 2
+/* The priority of work that nobody waits for: it goes out when no question of a person waits. Set behind
+ * exchange_init(), before it is submitted. */
+#define EXCHANGE_BACKGROUND (-1)
 
 /* One question and its answer, whichever door it came through. The model holds it until a job has a free
  * slot; then its kind sends it (prompt.c for `ask`; the gateway's relay for HTTP) and reports here what
@@ -47,7 +50,10 @@ struct exchange {
     uint64_t id;         /* unique in this run */
     uid_t uid;           /* whose it is */
     struct model *model; /* NULL once ended */
+    uint64_t asker;      /* who takes turns with others: the uid, until its kind knows better */
+    int priority;        /* higher ones go first; EXCHANGE_BACKGROUND, 0, .. */
     uint64_t turn;       /* its place in the order in which the model took its questions */
+    uint64_t round;      /* line.c */
     struct job *job;     /* while SENT or STREAMING, else NULL */
     char job_name[96];   /* the last job it was sent to, "" if none */
     enum exchange_state state;

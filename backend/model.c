@@ -304,7 +304,7 @@ struct model *model_create(struct house *h, const struct model_config *cfg)
     m->cfg = cfg;
     m->settings = settings_create(h, cfg);
     m->since = wall_now();
-    list_init(&m->waiting);
+    line_init(&m->line);
     m->replicas = cfg->replicas;
     m->idle = timer_create_on(h->loop, idle_cb, m);
     m->mind = timer_create_on(h->loop, model_mind_cb, m);

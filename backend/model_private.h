@@ -5,6 +5,7 @@
 #include "backend/exchange.h"
 #include "backend/house.h"
 #include "backend/job.h"
+#include "backend/line.h"
 #include "backend/model.h"
 #include "backend/model_table.h"
 /* What the files of a model share of it: model.c (states), model_jobs.c (the set of its jobs), model_scale.c (how
@@ -27,10 +28,9 @@ struct model {
     struct settings *settings;
     enum model_state state;
     struct timespec since;
-    struct list waiting; /* exchanges, first to be sent first */
+    struct line line; /* the questions that wait */
     int n_waiting, n_active;
-    bool woken;     /* without a question, and it is not ready yet */
-    uint64_t turns; /* questions taken so far */
+    bool woken; /* without a question, and it is not ready yet */
     unsigned wakes;
     struct timer *idle;
     struct timespec idle_since; /* zero while it is busy or not READY */

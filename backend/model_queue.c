@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The questions of one model: they wait in line, are handed to the slots of its jobs in the order in which
- * they were taken, go back to their place when their engine is lost, and are counted when they end. */
+/* The questions of one model: they wait in line (line.c has their order), are handed to the slots of its jobs, go
+ * back to their place when their engine is lost, and are counted when they end. */
 #include "backend/model_private.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ static void tell_use(struct model *m)
 
 static void hand_out(struct model *m, struct exchange *x, struct job *j)
 {
-    list_remove(&x->link);
+    line_take(&m->line, x);
     m->n_waiting--;
     m->n_active++;
     x->job = j;
@@ -33,7 +33,7 @@ static void hand_out(struct model *m, struct exchange *x, struct job *j)
 /* The first in line, unless the jobs with a free slot are those that lost it before. */
 static struct exchange *first_that_goes(struct model *m, struct job **j)
 {
-    list_for_each(x, &m->waiting, struct exchange, link) if ((*j = model_pick(m, x))) return x;
+    list_for_each(x, &m->line.waiting, struct exchange, link) if ((*j = model_pick(m, x))) return x;
     return NULL;
 }
 
@@ -98,17 +98,8 @@ static void unlink_active(struct model *m, struct exchange *x)
 
 void model_requeue(struct model *m, struct exchange *x)
 {
-    struct list *before = &m->waiting;
-
     unlink_active(m, x);
-    /* Several may be lost at once, in any order: each goes back to its own place. */
-    list_for_each(w, &m->waiting, struct exchange, link)
-    {
-        if (w->turn > x->turn)
-            break;
-        before = &w->link;
-    }
-    list_insert_after(before, &x->link);
+    line_put_back(&m->line, x);
     m->n_waiting++;
     house_changed(m->house);
     model_post_dispatch(m);
@@ -158,7 +149,7 @@ void model_fail_waiting(struct model *m, const struct timespec *until)
     struct list all;
 
     list_init(&all);
-    list_for_each(x, &m->waiting, struct exchange, link)
+    list_for_each(x, &m->line.waiting, struct exchange, link)
     {
         if (until && asked_after(x, until))
             continue;
@@ -196,7 +187,7 @@ int model_cancel(struct model *m, uid_t uid, const char *why)
 {
     int n = 0;
 
-    cancel_all(&m->waiting, uid, why, &n);
+    cancel_all(&m->line.waiting, uid, why, &n);
     list_for_each(j, &m->house->jobs, struct job, link) if (j->model == m)
         cancel_all(&j->active, uid, why, &n);
     return n;
@@ -223,8 +214,7 @@ static void take(struct model *m, struct exchange *x)
     exchange_ref(x);
     x->model = m;
     x->state = EXCHANGE_WAITING;
-    x->turn = ++m->turns;
-    list_append(&m->waiting, &x->link);
+    line_add(&m->line, x);
     m->n_waiting++;
     if (m->n_waiting + m->n_active > m->most_asked)
         m->most_asked = m->n_waiting + m->n_active;
@@ -266,7 +256,7 @@ void model_fail_orphans(struct model *m)
     struct list orphans;
 
     list_init(&orphans);
-    list_for_each(x, &m->waiting, struct exchange, link)
+    list_for_each(x, &m->line.waiting, struct exchange, link)
     {
         if (can_be_answered(m, x))
             continue;

@@ -67,6 +67,7 @@ bool connection_may_keep(const struct connection *c); /* the client wants to kee
 /* The request goes to a model, asks: as a question. False: whoever asks may not (403), or has used up a limit
  * (429), and has been told so. */
 bool connection_admit(struct connection *c, const char *model, bool asks);
+uint64_t connection_asker(const struct connection *c);                  /* whose turn its questions take */
 bool connection_may_see(const struct connection *c, const char *model); /* in lists */
 
 /* What the answer has cost, told before its connection_done(), or in `gone`. */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ID_LEN        32
 #define CLIENT_LEFT   499 /* nginx's word for an answer that nobody heard */
@@ -66,6 +67,11 @@ void record_answer(struct connection *c, const char *data, size_t len)
 }
 
 /* ---- Whose it is */
+
+uint64_t connection_asker(const struct connection *c)
+{
+    return c->record.holder ? holder_asker(c->record.holder) : geteuid();
+}
 
 bool connection_may_see(const struct connection *c, const char *model)
 {

@@ -4,6 +4,7 @@
  * the last one. */
 #include "fs/door_http/guard.h"
 #include "backend/base/alloc.h"
+#include "backend/base/hash.h"
 #include "backend/base/log.h"
 #include "backend/base/private_file.h"
 #include "backend/base/timer.h"
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <openssl/crypto.h>
 
 #define LOOK_MS   1000 /* between two looks at the file of keys */
@@ -157,6 +159,11 @@ const char *guard_token(const struct guard *g)
 const char *holder_name(const struct holder *h)
 {
     return h->key.name;
+}
+
+uint64_t holder_asker(const struct holder *h)
+{
+    return h->key.id[0] ? hash_add(HASH_BEGIN, h->key.id) : geteuid();
 }
 
 /* ---- What they may */

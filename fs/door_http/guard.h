@@ -21,6 +21,8 @@ int guard_identify(struct guard *g, const struct http_head *h, struct holder **o
 const char *guard_token(const struct guard *g); /* for `env`; NULL where there is none */
 
 const char *holder_name(const struct holder *h); /* a key's, or "owner", "token", "anonymous" */
+uint64_t holder_asker(
+    const struct holder *h); /* for exchange->asker: a key takes turns with others, and with the owner */
 bool holder_may_use(const struct holder *h, const char *model);
 
 /* A question of the holder to a model begins. 0; -EACCES: not this model; -EDQUOT: a limit is used up, for

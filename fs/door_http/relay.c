@@ -444,6 +444,7 @@ static void ask(const struct request *q, struct model *m, uint64_t only, const c
     exchange_init(&r->x, &relay_ops, geteuid());
     r->x.id = ++q->house->next_exchange;
     r->x.only = only;
+    r->x.asker = connection_asker(c);
     exchange_set_beginning(&r->x, r->body.data, r->body.len);
     relay_hold_start(r);
     int rc = model_submit(m, &r->x, &e);
