@@ -66,6 +66,7 @@ struct model_config {
     int max;                        /* the most jobs, >= replicas and min once it is read */
     int slots;                      /* requests in flight per job, >= 1 */
     int max_queue;                  /* waiting requests, >= 0 */
+    int priority;                   /* of its jobs, where not all may be submitted: the higher goes first */
     char *binary;                   /* "" = the engine's usual name */
     struct strings engine_args;
     json_t *env;                    /* object of strings: the engine's environment; names that a shell can export */

@@ -210,7 +210,14 @@ const struct config_key config_keys[] = {
     { ROWS_MODEL, "slots", &type_int, offsetof(struct model_config, slots), "4", .min = 1, .max = 1024,
       .help = "Requests that one job answers at the same time." },
     { ROWS_MODEL, "max_queue", &type_int, offsetof(struct model_config, max_queue), "1024", .min = 0,
-      .max = 1000000, .help = "Requests that may wait; more fail with EBUSY, 429." },
+      .max = 1000000,
+      .help =
+          "Requests that may wait; more fail with EBUSY, 429. Among them each user, or key of the gateway, "
+          "takes turns with the others." },
+    { ROWS_MODEL, "priority", &type_int, offsetof(struct model_config, priority), "0", .min = -1000,
+      .max = 1000,
+      .help = "Where max_jobs of the cluster keeps jobs waiting, those of a model with a higher priority are "
+              "submitted first." },
     { ROWS_MODEL, "binary", &type_string, offsetof(struct model_config, binary), "\"\"", .check = check_line,
       .help = "The engine's program on the cluster; empty for its usual name." },
     { ROWS_MODEL, "engine_args", &type_strings, offsetof(struct model_config, engine_args), "[]",
@@ -276,7 +283,6 @@ const struct config_later config_later[] = {
     { "cluster", "url" },
     { "cluster", "token_file" },
     { "model", "share" },
-    { "model", "priority" },
     { "model", "on_full" },
     { "batch", NULL },
     { "limits", NULL },

@@ -53,6 +53,7 @@ struct job_inner {
     void (*extended_cb)(void *arg, struct job *j, int rc, const char *err);
     void *extended_arg;
     bool sent;                           /* a submission is under way, or was made */
+    bool in_line;                        /* it waits for one of max_jobs to end; not sent */
     bool unsure;                         /* the reply to sbatch was lost: it is looked for by its name */
     bool cancelling;                     /* a scancel is under way */
     bool cancelled;                      /* its end is a person's or our doing */

@@ -93,14 +93,21 @@ static void submitted_cb(void *arg, int rc, const char *id, const char *err)
     }
 }
 
-/* Those that the scheduler has, or is about to have. */
-static int jobs_beside(const struct job *me)
+static int priority(const struct job *j)
+{
+    return j->config ? j->config->priority : 0;
+}
+
+/* Those that the scheduler has, or is about to have, or that wait for that with a higher priority. */
+static int jobs_before(const struct job *me)
 {
     int n = 0;
 
     list_for_each(j, &me->cluster->house->jobs, struct job, link)
     {
-        if (j != me && j->cluster == me->cluster && job_live(j) && inner(j)->sent)
+        if (j == me || j->cluster != me->cluster || !job_live(j))
+            continue;
+        if (inner(j)->sent || (inner(j)->in_line && priority(j) > priority(me)))
             n++;
     }
     return n;
@@ -199,7 +206,8 @@ void job_submit(struct job *j)
     struct err e = { 0 };
     int rc = 0;
 
-    if (jobs_beside(j) >= j->cluster->cfg->max_jobs) {
+    in->in_line = jobs_before(j) >= j->cluster->cfg->max_jobs;
+    if (in->in_line) {
         job_replace(&j->reason, "max_jobs of its cluster are there already");
         timer_start_ms(in->retry, MAX_JOBS_MS);
         return;

@@ -77,6 +77,7 @@ static void keys_that_are_left_out_have_the_defaults_of_the_contract(void **stat
     assert_string_equal(m->description, "");
     assert_int_equal(m->slots, 4);
     assert_int_equal(m->max_queue, 1024);
+    assert_int_equal(m->priority, 0);
     assert_string_equal(m->binary, "");
     assert_int_equal(json_object_size(m->env), 0);
     assert_int_equal(m->command.n, 0);
@@ -196,7 +197,8 @@ static void every_key_arrives_in_its_field(void **state)
               "accept_new_host_keys = true\nworkdir = \"/scratch/me\"\nmax_jobs = 2\nfake = [\"queue=2\"]\n"
               "[model.qwen]\ncluster = \"alvis\"\nengine = \"llamacpp\"\nmodel = \"/m.gguf\"\naliases = "
               "[\"q\", \"qwen\"]\n"
-              "description = \"d\"\nslots = 1\nmax_queue = 0\nbinary = \"/bin/llama-server\"\nengine_args = "
+              "description = \"d\"\nslots = 1\nmax_queue = 0\npriority = -3\nbinary = "
+              "\"/bin/llama-server\"\nengine_args = "
               "[\"-c\", \"4096\"]\n"
               "env = { A = \"1\", B_2 = \"x\\ny\" }\nhealth = \"/ok\"\nhealth_status = [200, 204]\n"
               "partition = \"p\"\ngres = \"gpu:1\"\naccount = \"a\"\nqos = \"q\"\nmem = \"1G\"\ntime = "
@@ -240,6 +242,7 @@ static void every_key_arrives_in_its_field(void **state)
     assert_string_equal(m->description, "d");
     assert_int_equal(m->slots, 1);
     assert_int_equal(m->max_queue, 0);
+    assert_int_equal(m->priority, -3);
     assert_string_equal(m->binary, "/bin/llama-server");
     assert_string_equal(m->engine_args.v[1], "4096");
     assert_string_equal(json_string_value(json_object_get(m->env, "B_2")), "x\ny");

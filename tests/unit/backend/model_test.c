@@ -531,6 +531,25 @@ static void a_model_without_room_on_its_cluster_waits_for_it(void **state)
     expect_answer(p, "a");
 }
 
+static void a_model_of_higher_priority_gets_the_room_first(void **state)
+{
+    (void)state;
+    rig_open_with("", "max_jobs = 1\n",
+                  "[model.first]\nengine = \"parrot\"\ncluster = \"c\"\n"
+                  "[model.higher]\nengine = \"parrot\"\ncluster = \"c\"\npriority = 1\n");
+    model_wake(house_model(rig.h, "first"));
+    WAIT(nth_job(1) && nth_job(1)->id);
+    struct prompt *p = ask("a"); /* the other one comes later and has a later look */
+    WAIT(nth_job(2) && strstr(nth_job(2)->reason, "max_jobs"));
+    model_wake(house_model(rig.h, "higher"));
+    WAIT(nth_job(3) && strstr(nth_job(3)->reason, "max_jobs"));
+    model_stop(house_model(rig.h, "first"), "make room");
+    WAIT(nth_job(3)->id);
+    HOLDS(300, !nth_job(2)->id);
+    model_stop(house_model(rig.h, "higher"), "make room");
+    expect_answer(p, "a");
+}
+
 /* ---- Status */
 
 static void its_status_has_the_fields_of_the_contract(void **state)
@@ -610,6 +629,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(a_model_whose_job_ends_while_nobody_asks_falls_asleep_with_the_reason),
     SENTENCE(jobs_that_are_taken_away_again_and_again_fail_the_model),
     SENTENCE(a_model_without_room_on_its_cluster_waits_for_it),
+    SENTENCE(a_model_of_higher_priority_gets_the_room_first),
     SENTENCE(its_status_has_the_fields_of_the_contract),
     SENTENCE(its_status_says_why_it_waits_and_for_how_long),
 };
