@@ -317,11 +317,22 @@ void command_link_changed(struct transport *t, bool up)
         command_pump(t);
 }
 
+static void crowded_cb(void *arg, int what)
+{
+    struct transport *t = arg;
+
+    (void)what;
+    if (t->crowded_cb)
+        t->crowded_cb(t->crowded_arg);
+}
+
 void command_refused(struct command *c, const char *text)
 {
     struct transport *t = c->t;
     struct err e;
 
+    t->crowded = true;
+    mailbox_post(t->mail, crowded_cb, t, 0);
     if (!c->give_up_at)
         c->give_up_at = mono_ms() + c->connect_ms;
     if (mono_ms() >= c->give_up_at) {

@@ -9,9 +9,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#define AGAIN_MS 500 /* between two tries to get a session where none is free */
+
 static void release(struct dial *d)
 {
     timer_destroy(d->timer);
+    timer_destroy(d->again);
     free(d->line);
     free(d->host);
     free(d);
@@ -45,6 +48,8 @@ static void end(struct dial *d, int fd, const char *text)
     err_set(&d->why, fd, "%s", text ? text : ""); /* first: the text may be of what is let go */
     let_go(d);
     timer_stop(d->timer);
+    timer_destroy(d->again);
+    d->again = NULL;
     d->phase = ENDED;
     d->fd = fd;
     list_append(&d->t->dials_ended, &d->link);
@@ -62,13 +67,39 @@ void dial_done(struct dial *d, int fd)
         end(d, fd, "");
 }
 
+static void again_cb(void *arg)
+{
+    struct dial *d = arg;
+
+    if (d->tunnel)
+        tunnel_again(d);
+    else
+        d->t->ops->dial_start(d);
+}
+
+/* All sessions are used up: one may come free before the deadline, which then says why. */
+static void wait_for_session(struct dial *d, const char *text)
+{
+    err_set(&d->refused, 0, "%s", text);
+    if (d->tunnel)
+        tunnel_clear(d);
+    d->t->ops->dial_stop(d);
+    if (!d->again)
+        d->again = timer_create_on(d->t->loop, again_cb, d);
+    timer_start_ms(d->again, AGAIN_MS);
+}
+
 void dial_failed(struct dial *d, int rc, const char *text)
 {
     struct err e;
 
     err_set(&e, rc, "%s", text ? text : "");
-    if (!tunnel_failed(d, &rc, &e))
-        end(d, rc == -EUSERS ? -EHOSTUNREACH : rc, e.text);
+    if (rc == -EUSERS && d->t->state == TRANSPORT_UP)
+        wait_for_session(d, e.text);
+    else if (rc == -ETIMEDOUT && d->refused.text[0])
+        end(d, -EHOSTUNREACH, d->refused.text);
+    else if (!tunnel_failed(d, &rc, &e))
+        end(d, rc, e.text);
 }
 
 int dial_take_errors(struct dial *d)

@@ -213,6 +213,15 @@ static void send_text(struct channel *ch, char *text, size_t len)
 
 static void proceed(struct remote_files *f);
 
+/* Commands cannot have a session: the shell gives up its own while nobody needs it. */
+static void make_room(void *arg)
+{
+    struct remote_files *f = arg;
+
+    if (f->channel && list_empty(&f->asked))
+        drop_channel(f);
+}
+
 /* STATUS and SIZE stand in head, the data between. */
 static void take_answer(struct remote_files *f, int status, uint64_t size, const char *data, size_t len)
 {
@@ -227,6 +236,8 @@ static void take_answer(struct remote_files *f, int status, uint64_t size, const
     r->size = size;
     buf_add(&r->data, data, len);
     finish(f, r, status == 0 ? 0 : status == 2 ? -ENOENT : -EIO);
+    if (transport_crowded(f->t))
+        make_room(f);
     proceed(f);
 }
 
@@ -478,6 +489,7 @@ struct remote_files *remote_files_create(uv_loop_t *loop, struct transport *t)
     f->deadline = timer_create_on(loop, late_cb, f);
     list_init(&f->asked);
     list_init(&f->answered);
+    transport_when_crowded(t, make_room, f);
     return f;
 }
 
@@ -488,6 +500,7 @@ void remote_files_destroy(struct remote_files *f)
     if (!f)
         return;
     f->dying = true;
+    transport_when_crowded(f->t, NULL, NULL);
     lose_channel(f, -ECANCELED);
     while ((r = list_first(&f->answered, struct request, link)))
         answer(r);

@@ -75,6 +75,17 @@ unsigned transport_logins(const struct transport *t)
     return t->logins;
 }
 
+bool transport_crowded(const struct transport *t)
+{
+    return t->crowded;
+}
+
+void transport_when_crowded(struct transport *t, void (*cb)(void *arg), void *arg)
+{
+    t->crowded_cb = cb;
+    t->crowded_arg = arg;
+}
+
 /* ---- For the kinds. */
 
 static void hold_over_cb(void *arg)
@@ -153,6 +164,7 @@ void transport_set(struct transport *t, enum transport_state state, int rc, cons
     t->rc = rc;
     err_set(&t->reason, rc, "%s", text ? text : "");
     if (state == TRANSPORT_UP) {
+        t->crowded = false;
         command_link_changed(t, true);
         dial_start_waiting(t);
     } else if (was_up) {

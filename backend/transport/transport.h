@@ -127,4 +127,11 @@ void dial_cancel(struct dial *d); /* cb is not called any more; NULL is allowed 
  * it. */
 struct dial *transport_pipe(struct transport *t, const char *line, uint64_t timeout_ms, dial_f cb, void *arg);
 
+/* Where the login node opens few sessions (MaxSessions 1), programs that stay make room. crowded: since the link
+ * came up a command was refused a session. cb comes from the loop for each such refusal, for the one who keeps
+ * a program (there is one at most, cb NULL: none any more). A program that is refused tries again until its
+ * deadline, as commands do. */
+bool transport_crowded(const struct transport *t);
+void transport_when_crowded(struct transport *t, void (*cb)(void *arg), void *arg);
+
 #endif

@@ -83,6 +83,9 @@ struct transport {
     bool pumping;       /* a look at the queue is in the mail */
     struct timer *hold; /* active: the far side opened no session; the queue rests */
     char chunk[16384];  /* where output is read to */
+    bool crowded;       /* one was refused a session since the link came up */
+    void (*crowded_cb)(void *arg);
+    void *crowded_arg;
 
     /* tunnels (tunnel.c) */
     enum tunnel_way way; /* the one that worked last */
@@ -171,7 +174,9 @@ struct dial {
     void *arg;
     void *kind; /* owned by the kind between dial_start and dial_stop */
     struct timer *timer;
-    int fd; /* the outcome: a descriptor, or a negative errno */
+    struct timer *again; /* the next try to get a session; NULL until it was needed */
+    struct err refused;  /* why there was none at the last try */
+    int fd;              /* the outcome: a descriptor, or a negative errno */
     struct err why;
 };
 

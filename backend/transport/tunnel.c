@@ -15,7 +15,6 @@ extern const char text_pipe[]; /* pipe.sh */
 #define TOOLS      "python3 bash socat nc"
 #define MARK_LEN   32
 #define SAID_LIMIT 8192 /* bytes of a program's standard error that are kept */
-#define AGAIN_MS   500  /* between two tries to get a session where none is free */
 
 /* A descriptor that is watched; outlives its owner's interest until the handle is closed. */
 struct watch {
@@ -35,8 +34,6 @@ struct tunnel_try {
     size_t tail_len;
     struct watch *stream, *errors;
     struct buf said;
-    struct timer *again; /* NULL until it was needed */
-    struct err refused;
 };
 
 static void start_way(struct dial *d);
@@ -375,22 +372,14 @@ bool tunnel_opened(struct dial *d, int fd)
     return false;
 }
 
-static void again_cb(void *arg)
+void tunnel_clear(struct dial *d)
 {
-    start_way(arg);
+    clear(d->tunnel);
 }
 
-/* All sessions are used up: one may come free before the dial's deadline, which then says why. */
-static void wait_for_session(struct dial *d, const struct err *e)
+void tunnel_again(struct dial *d)
 {
-    struct tunnel_try *y = d->tunnel;
-
-    y->refused = *e;
-    clear(y);
-    d->t->ops->dial_stop(d);
-    if (!y->again)
-        y->again = timer_create_on(d->t->loop, again_cb, d);
-    timer_start_ms(y->again, AGAIN_MS);
+    start_way(d);
 }
 
 bool tunnel_failed(struct dial *d, int *rc, struct err *e)
@@ -400,18 +389,9 @@ bool tunnel_failed(struct dial *d, int *rc, struct err *e)
 
     if (!y || d->t->state != TRANSPORT_UP)
         return false;
-    if (*rc == -ETIMEDOUT && y->refused.text[0]) {
-        *e = y->refused;
-        *rc = -EHOSTUNREACH;
-        return false;
-    }
     if (*rc == -ETIMEDOUT && y->node && transport_reason(y->node)[0]) {
         *rc = err_set(e, -EHOSTUNREACH, "through %s itself: %s", d->host, transport_reason(y->node));
         return false;
-    }
-    if (y->way == TUNNEL_EXEC && *rc == -EUSERS) {
-        wait_for_session(d, e);
-        return true;
     }
     if (!automatic)
         return false;
@@ -433,7 +413,6 @@ void tunnel_let_go(struct dial *d)
         return;
     mailbox_forget(d->t->mail, d);
     clear(d->tunnel);
-    timer_destroy(d->tunnel->again);
     free(d->tunnel);
     d->tunnel = NULL;
 }

@@ -21,6 +21,10 @@ bool tunnel_opened(struct dial *d, int fd);
  * tried. */
 bool tunnel_failed(struct dial *d, int *rc, struct err *e);
 
+/* There was no session for it: what the try holds goes; and the same way once more. */
+void tunnel_clear(struct dial *d);
+void tunnel_again(struct dial *d);
+
 void tunnel_let_go(struct dial *d); /* it is over */
 
 void tunnel_finish(struct transport *t);
