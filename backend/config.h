@@ -107,6 +107,8 @@ struct config {
     char *access_log;              /* "" = none */
     int64_t max_body;              /* bytes */
     int64_t wake_timeout_s;
+    char *while_waking;            /* "hold" "refuse" */
+    bool hold_progress;            /* held streams are told of it as reasoning */
     struct strings cors_origins, hosts;
 
     char *pass_unknown;            /* a model that gets requests for names that nobody has; "" = none */

@@ -73,6 +73,15 @@ const struct config_key config_keys[] = {
       .max = INT64_C(1) << 34, .help = "The largest request body; a larger one is answered 413." },
     { ROWS_GATEWAY, "wake_timeout", &type_duration, offsetof(struct config, wake_timeout_s), "\"5m\"",
       .help = "How long a request for a sleeping model is held before it is answered 503." },
+    { ROWS_GATEWAY, "while_waking", &type_word, offsetof(struct config, while_waking), "\"hold\"",
+      .words = WORDS("hold", "refuse"),
+      .help =
+          "What a request gets whose model is not ready: it is held until the model is, or refused at once "
+          "with 503 and Retry-After. It wakes the model in both cases." },
+    { ROWS_GATEWAY, "hold_progress", &type_bool, offsetof(struct config, hold_progress), "false",
+      .help =
+          "A streamed chat completion that is held for more than 10 s is told in the field of its reasoning "
+          "how far the model is, where it would get comments that no program shows." },
     { ROWS_GATEWAY, "cors_origins", &type_strings, offsetof(struct config, cors_origins), "[]",
       .check = check_origin, .help = "Web pages of these origins may use the gateway." },
     { ROWS_GATEWAY, "hosts", &type_strings, offsetof(struct config, hosts), "[]", .check = check_word,
@@ -277,15 +286,7 @@ const struct config_section config_sections[] = {
 };
 
 const struct config_later config_later[] = {
-    { "gateway", "while_waking" },
-    { "gateway", "hold_progress" },
-    { "cluster", "discover" },
-    { "cluster", "url" },
-    { "cluster", "token_file" },
-    { "model", "share" },
-    { "model", "on_full" },
-    { "batch", NULL },
-    { "limits", NULL },
-    { "user", NULL },
-    { 0 },
+    { "cluster", "discover" }, { "cluster", "url" },   { "cluster", "token_file" },
+    { "model", "share" },      { "model", "on_full" }, { "batch", NULL },
+    { "limits", NULL },        { "user", NULL },       { 0 },
 };

@@ -68,6 +68,7 @@ int model_cancel_all(struct model *m, uid_t uid);
 
 /* status as CONTRACT.md section 5 shows it; a new reference. */
 json_t *model_status(const struct model *m);
+int64_t model_wait_s(const struct model *m); /* until it may be ready, as far as that is known; 0 = it is not */
 void model_counts(const struct model *m, int *waiting, int *active); /* also how the root's status shows it */
 
 unsigned model_wakes(const struct model *m); /* jobs that were asked for */

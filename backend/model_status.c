@@ -63,3 +63,14 @@ json_t *model_status(const struct model *m)
     buf_free(&served);
     return s;
 }
+
+/* Slurm's own guess of the start, which is often too late, and what the model's last jobs took from there. */
+int64_t model_wait_s(const struct model *m)
+{
+    const struct job *j = shown(m);
+    time_t now = wall_now().tv_sec;
+
+    if (!j || m->state != MODEL_QUEUED || j->expected_start <= now)
+        return 0;
+    return (int64_t)(j->expected_start - now) + (int64_t)m->start_s;
+}

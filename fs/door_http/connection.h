@@ -73,7 +73,8 @@ bool connection_may_see(const struct connection *c, const char *model); /* in li
 /* What the answer has cost, told before its connection_done(), or in `gone`. */
 void connection_tokens(struct connection *c, int64_t prompt, int64_t completion);
 
-int64_t connection_retry_after_s(const struct connection *c); /* for an answer of 429 or 503 */
+void connection_retry_after(struct connection *c, int64_t seconds); /* of the next error; 0 = the usual */
+int64_t connection_retry_after_s(const struct connection *c);       /* for an answer of 429 or 503 */
 
 /* ---- answer.c */
 

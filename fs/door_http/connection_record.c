@@ -5,6 +5,7 @@
 #include "fs/door_http/connection_inside.h"
 #include "backend/base/alloc.h"
 #include "backend/base/random.h"
+#include "backend/model.h"
 #include "fs/door_http/access_log.h"
 #include "fs/door_http/cors.h"
 #include "fs/door_http/figures.h"
@@ -43,7 +44,11 @@ void record_begin(struct connection *c)
 
 void record_head(struct connection *c, struct buf *out)
 {
+    const struct model *m = c->record.model ? house_model(c->house, c->record.model) : NULL;
+
     http_write_field(out, "X-Request-Id", c->record.id);
+    if (m)
+        http_write_field(out, "X-Slullama-State", model_state_name(model_state(m)));
     if (c->request.head)
         cors_fields(out, c->house->cfg, c->request.head);
 }
@@ -102,6 +107,11 @@ void connection_tokens(struct connection *c, int64_t prompt, int64_t completion)
 {
     c->record.prompt_tokens = prompt;
     c->record.completion_tokens = completion;
+}
+
+void connection_retry_after(struct connection *c, int64_t seconds)
+{
+    c->retry_after_s = seconds;
 }
 
 int64_t connection_retry_after_s(const struct connection *c)

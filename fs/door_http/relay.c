@@ -31,6 +31,7 @@ static void free_relay(struct relay *r)
     timer_destroy(r->limit);
     buf_free(&r->body);
     buf_free(&r->odd);
+    buf_free(&r->told);
     dialect_destroy(r->dialect);
     free(r->path);
     free(r);
@@ -420,6 +421,13 @@ static struct relay *create(const struct request *q, const char *path, void (*li
     return r;
 }
 
+static bool is_chat_completion(const char *path)
+{
+    static const char name[] = "/v1/chat/completions";
+
+    return strcspn(path, "?") == sizeof name - 1 && memcmp(path, name, sizeof name - 1) == 0;
+}
+
 static void ask(const struct request *q, struct model *m, uint64_t only, const char *path, bool stream)
 {
     struct connection *c = q->conn;
@@ -434,11 +442,16 @@ static void ask(const struct request *q, struct model *m, uint64_t only, const c
         ollama_load(q, m, d);
         return;
     }
+    if (relay_refuses(q, m)) {
+        dialect_destroy(d);
+        return;
+    }
     struct relay *r = create(q, path, wake_limit_cb, q->house->cfg->wake_timeout_s);
     r->queued = true;
     r->model = m;
     /* Lines of JSON, Ollama's form of a stream, know no comments. */
     r->stream = (d ? dialect_streams(d) : stream) && !is_ollama_path(path);
+    r->tells = r->stream && q->house->cfg->hold_progress && is_chat_completion(path);
     if (d)
         translate_adopt(r, d);
     exchange_init(&r->x, &relay_ops, geteuid());

@@ -20,8 +20,9 @@ static const char *const request_ends_here[] = {
 static const char *const content_ends_here[] = { "Accept", "Content-Encoding", "Content-Type", NULL };
 
 /* X-Request-Id is ours to say, and so is which pages may read an answer (Access-Control-...). */
-static const char *const response_ends_here[] = { "Content-Length", "X-Slullama-Job", "Trailer",
-                                                  "Alt-Svc",        "X-Request-Id",   NULL };
+static const char *const response_ends_here[] = {
+    "Content-Length", "X-Slullama-Job", "X-Slullama-State", "Trailer", "Alt-Svc", "X-Request-Id", NULL
+};
 
 static bool is_among(const char *name, const char *const *list)
 {

@@ -40,6 +40,9 @@ struct relay {
     /* queued: for the model to be ready; else for the engine's next byte; 0 = for ever */
     uint64_t patience_ms;
     struct timer *hold, *limit;
+    bool tells;      /* a held client hears in words how far the model is */
+    struct buf told; /* what it heard last */
+    uint64_t told_ms;
 };
 
 /* relay.c */
@@ -54,6 +57,9 @@ void relay_pass_on(struct relay *r, const char *data, size_t len);
 void relay_end_answer(struct relay *r, bool whole, bool keep);
 
 /* relay_hold.c */
+/* The model is not ready, and such requests are refused: it is woken, and the client told so. */
+bool relay_refuses(const struct request *q, struct model *m);
+
 void relay_hold_start(struct relay *r);
 void relay_hold_stop(struct relay *r);
 

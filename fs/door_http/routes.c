@@ -265,6 +265,8 @@ static void pass_or_refuse(const struct request *r, struct model *m, struct job 
         relay_pass(r, j, path);
         return;
     }
+    if (m && !connection_admit(r->conn, model_config(m)->name, false))
+        return;
     if (m)
         err_set(&e, -ECANCELED, "model \"%s\" is %s, and %s %.*s is no request that wakes it",
                 model_config(m)->name, model_state_name(model_state(m)), r->head->method,

@@ -63,6 +63,8 @@ static void keys_that_are_left_out_have_the_defaults_of_the_contract(void **stat
     assert_string_equal(c->access, "owner");
     assert_int_equal(c->max_body, 256 << 20);
     assert_int_equal(c->wake_timeout_s, 300);
+    assert_string_equal(c->while_waking, "hold");
+    assert_false(c->hold_progress);
     assert_int_equal(c->cors_origins.n + c->hosts.n, 0);
     assert_non_null(c->hosts.v);
 

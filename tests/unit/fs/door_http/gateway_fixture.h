@@ -251,6 +251,8 @@ static int listen_here(int *port)
     return fd;
 }
 
+static const char *fake_words = ""; /* further ones of the cluster, each behind a comma */
+
 /* gateway, model: further lines of [gateway] and [model.parrot] */
 UNUSED static void begin_with(const char *gateway, const char *model)
 {
@@ -267,9 +269,9 @@ UNUSED static void begin_with(const char *gateway, const char *model)
     char *text =
         xasprintf("[mount]\nstate_dir = \"%s/s\"\nruntime_dir = \"%s/r\"\n"
                   "[gateway]\nlisten = \"127.0.0.1:0\"\n%s\n"
-                  "[cluster.fake]\nkind = \"fake\"\nfake = [\"engine=127.0.0.1:%d\"]\n"
+                  "[cluster.fake]\nkind = \"fake\"\nfake = [\"engine=127.0.0.1:%d\"%s]\n"
                   "[model.parrot]\nengine = \"parrot\"\nmodel = \"Org/Parrot\"\naliases = [\"p\"]\n%s\n",
-                  rig.dir, rig.dir, gateway, rig.engine_port, model);
+                  rig.dir, rig.dir, gateway, rig.engine_port, fake_words, model);
     if (config_parse(text, strlen(text), "test", &cfg, &e) < 0)
         fail_msg("%s", e.text);
     free(text);
