@@ -142,6 +142,16 @@ void http_request_end(struct http_request *r, int rc, const char *err)
     free(text);
 }
 
+void http_request_upgraded(struct http_request *r, const struct http_head *h, int fd, const char *rest,
+                           size_t len)
+{
+    const struct http_handler *handler = r->h;
+    void *arg = r->arg;
+
+    free_request(r);
+    handler->upgraded(arg, h, fd, rest, len);
+}
+
 static void event_cb(void *arg, int what);
 
 void http_request_lost(struct http_request *r, bool was_reused, const char *err)

@@ -31,7 +31,7 @@ void http_client_destroy(struct http_client *c);
 struct http_handler {
     /* All on the loop thread; each may be NULL, save end. */
 
-    /* Once; 1xx are dropped, but 101, which is an error. h is borrowed until end. */
+    /* Once; 1xx are dropped, but 101, see upgraded. h is borrowed until end. */
     void (*head)(void *arg, const struct http_head *h);
 
     void (*body)(void *arg, const char *data, size_t len); /* decoded; borrowed for the call */
@@ -40,6 +40,11 @@ struct http_handler {
      * connection was had (the dialer's errno). -ECONNRESET: lost; got_byte tells whether any byte of an
      * answer had come. -EPROTO: not HTTP; err says what. */
     void (*end)(void *arg, int rc, bool got_byte, const char *err);
+
+    /* A 101 came, and from here on the connection is no HTTP: the descriptor is the caller's, non-blocking, and
+     * so are the bytes that came behind the head. All is borrowed for the call, which stands for `end`. NULL: a
+     * 101 is an error. */
+    void (*upgraded)(void *arg, const struct http_head *h, int fd, const char *rest, size_t len);
 };
 
 /* head  complete request head, ending in the empty line, with Content-Length where there is a body; copied

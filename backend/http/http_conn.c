@@ -134,6 +134,17 @@ static void refuse(struct http_conn *conn, const char *why)
     http_request_end(r, -EPROTO, why);
 }
 
+/* The connection is the handler's from here on, with what came behind the head. */
+static void give_away(struct http_conn *conn, const char *rest, size_t len)
+{
+    struct http_request *r = detach(conn);
+    int fd = conn->fd;
+
+    conn->fd = -1;
+    http_conn_close(conn); /* the head stays until the loop turns */
+    http_request_upgraded(r, http_reader_head(conn->reader), fd, rest, len);
+}
+
 /* len 0 is end-of-file. data may be the client's read buffer or a stash that was taken out of conn. */
 static void feed(struct http_conn *conn, const char *data, size_t len)
 {
@@ -146,6 +157,8 @@ static void feed(struct http_conn *conn, const char *data, size_t len)
         goto out;
     if (conn->complete) {
         finish(conn, len > 0 && eaten == (ssize_t)len);
+    } else if (conn->upgraded && conn->request->h->upgraded && http_request_all_sent(conn->request)) {
+        give_away(conn, data + eaten, len - (size_t)eaten);
     } else if (conn->upgraded) {
         refuse(conn, "101, a change of protocol that nobody asked for");
     } else if (eaten == -EPROTO || conn->interims > INTERIMS_MAX) {
@@ -299,7 +312,8 @@ void http_conn_close(struct http_conn *conn)
         list_remove(&conn->link);
         conn->client->n_idle--;
     }
-    uv_close((uv_handle_t *)&conn->poll, closed_cb);
-    close(conn->fd);
+    uv_close((uv_handle_t *)&conn->poll, closed_cb); /* the loop forgets the descriptor at once */
+    if (conn->fd >= 0)
+        close(conn->fd);
     conn->fd = -1;
 }

@@ -68,6 +68,8 @@ void http_client_hold(struct http_client *c);
 void http_client_release(struct http_client *c);
 void http_client_recycle(struct http_conn *conn); /* into the pool; conn->request is NULL */
 void http_request_end(struct http_request *r, int rc, const char *err); /* r->conn is NULL; r is no more */
+void http_request_upgraded(struct http_request *r, const struct http_head *h, int fd, const char *rest,
+                           size_t len);                                           /* likewise */
 void http_request_lost(struct http_request *r, bool was_reused, const char *err); /* or r is sent again */
 
 static inline bool http_request_all_sent(const struct http_request *r)

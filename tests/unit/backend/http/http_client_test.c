@@ -36,14 +36,7 @@ struct asked {
     int rc;
     int act; /* what to do in a callback, see enum */
 };
-enum {
-    ACT_NOTHING,
-    CANCEL_IN_HEAD,
-    CANCEL_IN_BODY,
-    PAUSE_IN_BODY,
-    DESTROY_IN_BODY,
-    PAUSE_IN_HEAD
-};
+enum { ACT_NOTHING, CANCEL_IN_HEAD, CANCEL_IN_BODY, PAUSE_IN_BODY, DESTROY_IN_BODY, PAUSE_IN_HEAD };
 
 static void spin(void)
 {
@@ -137,9 +130,28 @@ static void end_cb(void *arg, int rc, bool got_byte, const char *err)
         buf_adds(&a->log, err);
 }
 
-static const struct http_handler handler = { head_cb, body_cb, end_cb };
+static int given = -1; /* the descriptor of a changed connection */
 
-static void ask(struct asked *a, const char *method, const char *body)
+static void upgraded_cb(void *arg, const struct http_head *h, int fd, const char *rest, size_t len)
+{
+    struct asked *a = arg;
+
+    assert_int_equal(h->status, 101);
+    assert_string_equal(http_field_get(h, "Upgrade"), "x");
+    buf_add(&a->body, rest, len);
+    given = fd;
+    if (a->act == DESTROY_IN_BODY) {
+        http_client_destroy(w.c);
+        w.c = NULL;
+    }
+}
+
+static const struct http_handler handler = { .head = head_cb, .body = body_cb, .end = end_cb };
+static const struct http_handler changer = {
+    .head = head_cb, .body = body_cb, .end = end_cb, .upgraded = upgraded_cb
+};
+
+static void ask_with(struct asked *a, const char *method, const char *body, const struct http_handler *h)
 {
     struct buf head = { 0 };
 
@@ -147,8 +159,13 @@ static void ask(struct asked *a, const char *method, const char *body)
     if (body)
         buf_addf(&head, "Content-Length: %zu\r\n", strlen(body));
     http_write_end(&head);
-    a->r = http_client_send(w.c, head.data, head.len, body, body ? strlen(body) : 0, &handler, a);
+    a->r = http_client_send(w.c, head.data, head.len, body, body ? strlen(body) : 0, h, a);
     buf_free(&head);
+}
+
+static void ask(struct asked *a, const char *method, const char *body)
+{
+    ask_with(a, method, body, &handler);
 }
 
 static void done(struct asked *a)
@@ -579,6 +596,47 @@ static void upgraded(void **state)
     done(&a);
 }
 
+static void changed(void **state)
+{
+    static const int acts[] = { ACT_NOTHING, DESTROY_IN_BODY };
+    struct buf seen = { 0 };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct asked a = { .act = acts[i] };
+        ask_with(&a, "GET", NULL, &changer);
+        spin();
+        far_read(i, NULL);
+        far_say(i, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n");
+        assert_int_equal(given, -1);
+        far_say(i, "Upgrade: x\r\nConnection: Upgrade\r\n\r\nraw");
+        assert_true(given >= 0 && !a.ended);
+        assert_string_equal(a.body.data, "raw");
+        assert_int_equal(write(given, "hello", 5), 5); /* it is open, and nobody else reads it */
+        assert_int_equal(far_read(i, &seen), 5);
+        far_say(i, "more");
+        assert_int_equal(read(given, seen.data, 5), 4);
+        close(given);
+        given = -1;
+        done(&a);
+    }
+    buf_free(&seen);
+}
+
+static void not_changed(void **state)
+{
+    struct asked a = { 0 };
+
+    (void)state;
+    ask_with(&a, "GET", NULL, &changer);
+    spin();
+    far_say(0, "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno");
+    assert_true(a.ended && a.rc == 0 && given < 0);
+    assert_string_equal(a.log.data, "426 ");
+    assert_string_equal(a.body.data, "no");
+    done(&a);
+}
+
 int main(void)
 {
 #define CASE(sentence, f)                                                                                    \
@@ -599,6 +657,8 @@ int main(void)
         CASE("a paused request stops the engine within bounds", backpressure),
         CASE("a request of 5 MiB is sent as the engine reads it", large_request),
         CASE("a 101 that nobody asked for is an error", upgraded),
+        CASE("a 101 that was asked for gives the connection away", changed),
+        CASE("one who asked for it takes any other answer", not_changed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
