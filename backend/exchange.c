@@ -121,7 +121,7 @@ static void stalled_cb(void *arg)
 
 void exchange_alive(struct exchange *x)
 {
-    if (!under_way(x) || stall_ms(x) == 0)
+    if (!under_way(x) || x->piped || stall_ms(x) == 0)
         return;
     if (!x->stall)
         x->stall = timer_create_on(model_house(x->model)->loop, stalled_cb, x);
@@ -143,6 +143,17 @@ void exchange_begun(struct exchange *x)
     x->state = EXCHANGE_STREAMING;
     x->begun = wall_now();
     tell(x);
+}
+
+void exchange_piped(struct exchange *x)
+{
+    if (x->state != EXCHANGE_SENT || x->piped)
+        return;
+    timer_stop(x->stall);
+    x->piped = true;
+    x->job->n_piped++;
+    exchange_begun(x);
+    model_post_dispatch(x->model);
 }
 
 void exchange_done(struct exchange *x)

@@ -62,6 +62,7 @@ struct exchange {
     uint64_t only;                        /* number of the one job that is asked; 0 = any of the model's */
     uint64_t lost_by[EXCHANGE_LOST_BY];   /* numbers of those jobs; 0 = none */
     uint64_t prefixes[EXCHANGE_PREFIXES]; /* of its beginning, the longer one first; 0 = none */
+    bool piped;                           /* see exchange_piped() */
     int losses;                           /* engines lost under it before its first text */
     struct timespec asked, begun, ended;  /* wall clock; zero while not reached */
     int64_t prompt_tokens, completion_tokens;
@@ -82,6 +83,9 @@ bool exchange_ended(const struct exchange *x);
 /* Reports of the kind, while SENT or STREAMING; ignored after the end. */
 void exchange_alive(struct exchange *x); /* any byte from the engine: the stall clock starts anew */
 void exchange_begun(struct exchange *x); /* first text; before it is shown to anybody */
+/* It begins, and is bytes both ways for as long as its ends like: its model is busy with it, but it takes no slot
+ * any more, and may say nothing for longer than stall_timeout. */
+void exchange_piped(struct exchange *x);
 void exchange_paused(struct exchange *x, bool paused); /* we do not read: the stall clock rests */
 void exchange_done(struct exchange *x);
 void exchange_failed(struct exchange *x, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

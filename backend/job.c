@@ -394,7 +394,7 @@ bool job_was_lost(const struct job *j)
 bool job_has_slot(const struct job *j)
 {
     return j->state == JOB_HEALTHY && j->sched == SCHED_RUNNING && !inner(j)->suspect &&
-           job_can_be_reached(j) && j->n_active < j->config->slots;
+           job_can_be_reached(j) && j->n_active - j->n_piped < j->config->slots;
 }
 
 bool job_just_cancelled(const struct job *j)

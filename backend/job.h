@@ -73,6 +73,7 @@ struct job {
 
     struct list active; /* exchanges SENT or STREAMING on it */
     int n_active;
+    int n_piped; /* of these, those that take no slot */
     struct http_client *client; /* from FOUND on */
     struct growing *out, *err;  /* the engine's stdout and stderr so far */
     bool over;                  /* it is of no use any more, and all that will be known of why is known */

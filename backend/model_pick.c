@@ -102,6 +102,6 @@ int model_free_slots(const struct model *m)
 {
     int n = 0;
 
-    list_for_each(j, &m->house->jobs, struct job, link) if (is_open(m, j)) n += m->cfg->slots - j->n_active;
+    list_for_each(j, &m->house->jobs, struct job, link) if (is_open(m, j)) n += m->cfg->slots - j->n_active + j->n_piped;
     return n;
 }

@@ -113,7 +113,6 @@ bool model_has_slot(const struct model *m); /* any of its jobs */
 int model_free_slots(const struct model *m);
 
 /* model_queue.c */
-void model_post_dispatch(struct model *m); /* soon: hand out what waits to the slots that are free */
 void model_mind_idle(struct model *m);     /* something came or ended: does the idle clock run? */
 void model_rewind_idle(struct model *m);   /* idle_timeout stays, but the pin changed */
 /* What waits ends with rc and last_error: all, or with `until` those who asked no later. */

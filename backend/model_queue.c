@@ -92,6 +92,7 @@ static void unlink_active(struct model *m, struct exchange *x)
 {
     list_remove(&x->link);
     x->job->n_active--;
+    x->job->n_piped -= x->piped;
     x->job = NULL;
     m->n_active--;
 }
@@ -118,7 +119,7 @@ static void count(struct model *m, const struct exchange *x)
     m->completion_tokens += x->completion_tokens;
     if (x->state == EXCHANGE_DONE && x->completion_tokens > 1 && x->begun.tv_sec && seconds > 0)
         m->per_s = (double)x->completion_tokens / seconds;
-    if (x->state == EXCHANGE_DONE && x->begun.tv_sec)
+    if (x->state == EXCHANGE_DONE && x->begun.tv_sec && !x->piped)
         model_learn_answer(m, seconds);
 }
 

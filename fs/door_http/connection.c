@@ -26,6 +26,7 @@
 #define LINGER_MS    2000  /* after the last answer, for a client that goes on talking */
 #define GONE_LOOK_MS 50    /* FIN may arrive a moment before the kernel lets go of the client's socket */
 #define GONE_NEXT_MS 1000
+#define GONE_DEAF_MS 50 /* of one that we do not read from, no FIN is heard */
 
 static void serve_stash(struct connection *c);
 static void alloc_cb(uv_handle_t *h, size_t suggested, uv_buf_t *out);
@@ -205,27 +206,51 @@ static void serve_stash(struct connection *c)
 
 /* Is the client still there that has closed its writing side, or whom we do not read from? Of one on this
  * machine the kernel knows whether a process holds its socket; another one's kernel answers what we write. */
-static bool client_is_gone(struct connection *c)
+static bool client_is_gone(struct connection *c, bool *silent)
 {
     uv_os_fd_t fd;
     uid_t uid;
-    struct pollfd p = { .events = POLLOUT };
+    struct pollfd p = { .events = POLLOUT | POLLRDHUP };
 
+    *silent = c->half_closed;
     if (uv_fileno((uv_handle_t *)c->stream, &fd) < 0)
         return true;
     p.fd = fd;
     if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)))
         return true;
+    *silent |= (p.revents & POLLRDHUP) != 0;
     return c->stream->type == UV_TCP && peer_is_here(fd) && peer_uid(fd, &uid) == -ENOTCONN;
+}
+
+/* One that will say no more may have only closed its writing side, or be gone behind a network or a proxy, and the
+ * two look alike until something is written: then the kernel of one that is gone refuses it. A second 100 is no harm
+ * to anybody (RFC 9110 15.2). */
+static bool knock(struct connection *c)
+{
+    if (c->knocked || c->record.first_ms || !c->request.head || c->request.head->minor < 1)
+        return false;
+    c->knocked = true;
+    connection_put(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    return true;
+}
+
+static void look_for_client(struct connection *c)
+{
+    bool silent;
+
+    if (client_is_gone(c, &silent))
+        connection_close(c);
+    else
+        timer_start_ms(c->timer, c->stuffed || (silent && knock(c)) ? GONE_DEAF_MS : GONE_NEXT_MS);
 }
 
 static void timer_cb(void *arg)
 {
     struct connection *c = arg;
 
-    if (c->answering && !client_is_gone(c))
-        timer_start_ms(c->timer, GONE_NEXT_MS);
-    else if (!c->answering && !c->closing && http_reader_in_message(c->reader))
+    if (c->answering)
+        look_for_client(c);
+    else if (!c->closing && http_reader_in_message(c->reader))
         refuse(c, 408,
                c->request.head ? "the request body did not come in time"
                                : "the head of the request did not come in time");
@@ -233,10 +258,12 @@ static void timer_cb(void *arg)
         connection_close(c);
 }
 
-static void ended(struct connection *c)
+static void client_ended(struct connection *c)
 {
     uv_read_stop(c->stream);
     c->half_closed = true;
+    if (c->upgraded)
+        connection_next(c);
     if (c->answering)
         timer_start_ms(c->timer, GONE_LOOK_MS);
     else if (c->closing ? uv_stream_get_write_queue_size(c->stream) == 0 : c->stash.len == 0)
@@ -264,19 +291,51 @@ static bool take_in(struct connection *c, const char *data, size_t len)
     connection_put_sealed(c, &sealed);
     buf_free(&sealed);
     if (rc == TLS_ENDED)
-        ended(c);
+        client_ended(c);
     return rc >= 0;
+}
+
+static void stop_reading(struct connection *c)
+{
+    c->stuffed = true;
+    uv_read_stop(c->stream);
+    timer_start_ms(c->timer, GONE_DEAF_MS);
+}
+
+void connection_take_more(struct connection *c)
+{
+    if (!c->stuffed || c->closed)
+        return;
+    c->stuffed = false;
+    uv_read_start(c->stream, alloc_cb, read_cb);
+}
+
+/* What the client of an upgraded connection has said goes on as it is, and its end behind it. */
+static void pass_stash(struct connection *c)
+{
+    struct buf said = c->stash;
+    bool more = true;
+
+    c->stash = (struct buf){ 0 };
+    if (said.len > 0)
+        more = c->answerer->data(c->arg, said.data, said.len);
+    buf_free(&said);
+    if (!more && c->upgraded && !c->half_closed && !c->closed) {
+        stop_reading(c);
+    } else if (c->half_closed && c->upgraded && !c->said_all) {
+        c->said_all = true;
+        c->answerer->data(c->arg, NULL, 0);
+    }
 }
 
 static void use_stash(struct connection *c)
 {
-    if (!c->answering) {
+    if (c->upgraded)
+        pass_stash(c);
+    else if (!c->answering)
         serve_stash(c);
-    } else if (c->stash.len >= STASH_MAX && !c->half_closed) {
-        c->stuffed = true;
-        uv_read_stop(c->stream);
-        timer_start_ms(c->timer, GONE_NEXT_MS);
-    }
+    else if (c->stash.len >= STASH_MAX && !c->half_closed)
+        stop_reading(c);
 }
 
 static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
@@ -286,27 +345,28 @@ static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
     if (c->closed || n == 0)
         return;
     if (n == UV_EOF)
-        ended(c);
+        client_ended(c);
     else if (n < 0 || (!c->closing && !take_in(c, b->base, (size_t)n)))
         connection_close(c);
     else if (!c->closing && !c->closed)
         use_stash(c);
 }
 
-void connection_read_on(struct connection *c)
-{
-    uv_read_start(c->stream, alloc_cb, read_cb);
-}
-
 static void next_request_cb(void *arg, int what)
 {
     (void)what;
-    serve_stash(arg);
+    use_stash(arg);
 }
 
 void connection_next(struct connection *c)
 {
     mailbox_post(c->house->mail, next_request_cb, c, 0);
+}
+
+void connection_upgrade(struct connection *c)
+{
+    c->upgraded = true;
+    connection_next(c);
 }
 
 static const struct http_reader_callbacks callbacks = { .head = head_cb,

@@ -47,6 +47,9 @@ struct answerer {
     /* The client left or was closed: do not answer any more, nor call connection_done(). */
     void (*gone)(void *arg);
     void (*drained)(void *arg); /* less than 64 KiB wait to be written */
+    /* After connection_upgrade() alone: what the client says; len 0: it says no more, which is not its leaving.
+     * False: stop reading until connection_take_more(). */
+    bool (*data)(void *arg, const char *data, size_t len);
 };
 void connection_answerer(struct connection *c, const struct answerer *a, void *arg);
 
@@ -55,6 +58,11 @@ void connection_take_body(struct connection *c, struct buf *out);
 
 /* Bytes as they are. False: more than 256 KiB wait, stop until `drained`. */
 bool connection_write(struct connection *c, const void *data, size_t len);
+
+/* The 101 was written: from the loop's next turn on, what the client sends goes to the answerer as it is, until
+ * connection_done(). */
+void connection_upgrade(struct connection *c);
+void connection_take_more(struct connection *c); /* harmless where we read already */
 
 /* The answer is complete. keep = false closes the connection when it is written. */
 void connection_done(struct connection *c, bool keep);

@@ -48,7 +48,10 @@ struct connection {
     bool refused;          /* the request was refused before it was whole */
     bool preflight;        /* of CORS: answered without any route */
     bool half_closed;      /* the client sends no more */
-    bool stuffed;          /* the stash is full: we do not read */
+    bool stuffed;          /* the stash, or who gets what the client says, is full: we do not read */
+    bool upgraded;         /* what comes and goes is no HTTP any more; while answering */
+    bool knocked;          /* see knock() */
+    bool said_all;         /* and the answerer knows that the client is half closed */
     bool wants_drain;
     bool keep;    /* the client would */
     bool closing; /* the last answer was given */
@@ -56,9 +59,8 @@ struct connection {
 };
 
 /* connection.c */
-void connection_linger(struct connection *c);  /* all is written, and nothing more will be */
-void connection_read_on(struct connection *c); /* there is room in the stash */
-void connection_next(struct connection *c);    /* serve what the stash has, from the loop */
+void connection_linger(struct connection *c); /* all is written, and nothing more will be */
+void connection_next(struct connection *c);   /* serve what the stash has, from the loop */
 
 /* connection_write.c: bytes as they are, past the look for the head of an answer (a 100, TLS's own). */
 void connection_put(struct connection *c, const void *data, size_t len);

@@ -150,10 +150,8 @@ void connection_done(struct connection *c, bool keep)
     http_reader_forget(c->reader);
     c->request = (struct request){ .conn = c, .house = c->house };
     timer_start_ms(c->timer, IDLE_MS);
-    if (c->stuffed) {
-        c->stuffed = false;
-        connection_read_on(c);
-    }
+    c->upgraded = c->knocked = false;
+    connection_take_more(c);
     if (keep) {
         connection_next(c);
         return;

@@ -28,6 +28,7 @@ static struct relay *of(struct exchange *x)
 static void free_relay(struct relay *r)
 {
     relay_hold_stop(r);
+    relay_pipe_close(r);
     timer_destroy(r->limit);
     buf_free(&r->body);
     buf_free(&r->odd);
@@ -127,6 +128,8 @@ static void drained(void *arg)
         timer_start_ms(r->limit, r->patience_ms);
     if (r->request)
         http_request_resume(r->request);
+    else if (r->pipe)
+        byte_pipe_pause(r->pipe, false);
 }
 
 static void gone(void *arg)
@@ -137,14 +140,17 @@ static void gone(void *arg)
     r->conn = NULL;
     relay_hold_stop(r);
     timer_stop(r->limit);
-    if (r->queued)
+    relay_pipe_close(r);
+    if (r->x.piped) /* that is how they end */
+        exchange_done(&r->x);
+    else if (r->queued)
         exchange_cancel(&r->x, "the client went away");
     else if (r->request)
         http_request_cancel(r->request);
     release(r);
 }
 
-static const struct answerer answerer = { .gone = gone, .drained = drained };
+static const struct answerer answerer = { .gone = gone, .drained = drained, .data = relay_client_says };
 
 /* ---- From the engine */
 
@@ -301,12 +307,16 @@ static void engine_end(void *arg, int rc, bool got_byte, const char *err)
 static const struct http_handler engine_handler = { .head = engine_head,
                                                     .body = engine_body,
                                                     .end = engine_end };
+static const struct http_handler changing_handler = {
+    .head = engine_head, .body = engine_body, .end = engine_end, .upgraded = relay_upgraded
+};
 
 static void send_to(struct relay *r, struct job *j)
 {
     const struct request *q = connection_request(r->conn);
     bool six = strchr(j->host, ':') != NULL;
     struct buf host = { 0 }, head = { 0 };
+    const char *upgrade = r->queued ? relay_upgrade_asked(q->head) : NULL;
 
     snprintf(r->job_name, sizeof r->job_name, "%s", j->name ? j->name : "");
     r->answer = NULL;
@@ -321,12 +331,13 @@ static void send_to(struct relay *r, struct job *j)
                                                .secret = j->engine->has_key ? j->secret : NULL,
                                                .body_len = r->body.len,
                                                .request_id = q->id,
+                                               .upgrade = upgrade,
                                                .plain = r->stream || r->dialect,
                                                .type = r->dialect ? "application/json" : NULL });
     if (r->dialect)
         dialect_sent(r->dialect);
-    r->request =
-        http_client_send(j->client, head.data, head.len, r->body.data, r->body.len, &engine_handler, r);
+    r->request = http_client_send(j->client, head.data, head.len, r->body.data, r->body.len,
+                                  upgrade ? &changing_handler : &engine_handler, r);
     if (r->queued)
         exchange_alive(&r->x);
     buf_free(&host);
@@ -351,6 +362,7 @@ static void x_drop(struct exchange *x)
 
     if (r->request)
         http_request_cancel(r->request);
+    relay_pipe_close(r);
     r->request = NULL;
     r->answer = NULL;
     r->paused = false;

@@ -76,6 +76,10 @@ void relay_request_head(struct buf *out, const struct http_head *h, const struct
             continue;
         http_write_field(out, f->name, f->value);
     }
+    if (t->upgrade) {
+        http_write_field(out, "Connection", "Upgrade");
+        http_write_field(out, "Upgrade", t->upgrade);
+    }
     if (t->type)
         http_write_field(out, "Content-Type", t->type);
     /* A POST without a body says so; other methods have none where there is none. */
@@ -103,8 +107,8 @@ static void write_ours(struct buf *out, enum relay_framing framing, const char *
     http_write_end(out);
 }
 
-void relay_response_head(struct buf *out, const struct http_head *answer, enum relay_framing framing,
-                         const char *job, bool keep)
+/* What goes through of an answer's head. */
+static void write_theirs(struct buf *out, const struct http_head *answer)
 {
     http_write_response(out, answer->status);
     for (size_t i = 0; i < answer->n_fields; i++) {
@@ -113,11 +117,37 @@ void relay_response_head(struct buf *out, const struct http_head *answer, enum r
             strncasecmp(f->name, "Access-Control-", 15) != 0)
             http_write_field(out, f->name, f->value);
     }
+}
+
+void relay_response_head(struct buf *out, const struct http_head *answer, enum relay_framing framing,
+                         const char *job, bool keep)
+{
+    write_theirs(out, answer);
     /* In an answer to HEAD and in a 304 the length is that of the body which a GET would have had. A 204 has
      * none (RFC 9110 8.6). */
     if (answer->content_length >= 0 && answer->status != 204)
         write_length(out, answer->content_length);
     write_ours(out, framing, job, keep);
+}
+
+void relay_upgrade_head(struct buf *out, const struct http_head *answer, const char *job)
+{
+    const char *to = http_field_get(answer, "Upgrade");
+
+    write_theirs(out, answer);
+    if (job[0])
+        http_write_field(out, "X-Slullama-Job", job);
+    http_write_field(out, "Connection", "Upgrade");
+    if (to)
+        http_write_field(out, "Upgrade", to);
+    http_write_end(out);
+}
+
+const char *relay_upgrade_asked(const struct http_head *h)
+{
+    const char *to = http_field_get(h, "Upgrade");
+
+    return h->upgrade && h->minor >= 1 && to && !http_list_has(to, "h2c") ? to : NULL;
 }
 
 void relay_waiting_head(struct buf *out, enum relay_framing framing, const char *job, bool keep)

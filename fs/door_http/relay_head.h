@@ -16,6 +16,7 @@ struct relay_target {
     size_t body_len;
     const char *request_id; /* X-Request-Id; NULL = none */
     const char *type;       /* of a body of ours; NULL: the fields for content are the client's own */
+    const char *upgrade;    /* the protocols that the client would change to; NULL = none */
     bool plain;             /* no Accept-Encoding: events of ours may have to go between the engine's */
 };
 
@@ -36,6 +37,13 @@ enum relay_framing relay_framing_of(const struct http_head *answer, bool head_re
  * job  its name, or "" */
 void relay_response_head(struct buf *out, const struct http_head *answer, enum relay_framing framing,
                          const char *job, bool keep);
+
+/* Of a 101: who gave it names the protocol. */
+void relay_upgrade_head(struct buf *out, const struct http_head *answer, const char *job);
+
+/* What a client asks to change to, as it goes to the engine; NULL: nothing that is passed on. HTTP/2 (h2c) is not:
+ * its requests would pass by all that looks at requests here. */
+const char *relay_upgrade_asked(const struct http_head *h);
 
 /* The head of an event stream that begins before an answer is known. */
 void relay_waiting_head(struct buf *out, enum relay_framing framing, const char *job, bool keep);

@@ -3,11 +3,12 @@
 #define FS_DOOR_HTTP_RELAY_INSIDE_H
 #include "backend/base/timer.h"
 #include "backend/exchange.h"
+#include "fs/door_http/byte_pipe.h"
 #include "fs/door_http/relay.h"
 #include "fs/door_http/relay_head.h"
 #include "fs/door_http/usage_scan.h"
-/* Private to relay.c (the way to the engine and back) and relay_hold.c (what a client hears while there is no
- * answer yet, and where none comes). */
+/* Private to relay.c (the way to the engine and back), relay_hold.c (what a client hears while there is no answer yet,
+ * and where none comes) and relay_upgrade.c (what is no HTTP any more). */
 
 struct relay {
     struct exchange x; /* first: a relay is an exchange; unused by one that is passed beside the queue */
@@ -26,6 +27,8 @@ struct relay {
     int status;                     /* of the answer */
     struct http_head our_head;      /* stands for the engine's where that was translated */
     struct http_field our_field;
+    struct byte_pipe
+        *pipe;   /* to the engine, once both changed to another protocol: there is no request then */
     bool paused; /* the client takes less than the engine gives */
 
     enum relay_framing framing; /* valid with held or begun */
@@ -37,7 +40,7 @@ struct relay {
     struct buf odd;             /* also the body of an error status, for its message */
     struct usage_scan usage;    /* queued: what the answer says that it cost */
     unsigned line_feeds;        /* at the end of what was sent: an event is over after two */
-    /* queued: for the model to be ready; else for the engine's next byte; 0 = for ever */
+    /* queued: for the model to be ready; else, or with a pipe, for the next byte; 0 = for ever */
     uint64_t patience_ms;
     struct timer *hold, *limit;
     bool tells;      /* a held client hears in words how far the model is */
@@ -55,6 +58,11 @@ void relay_pass_on(struct relay *r, const char *data, size_t len);
 
 /* The client gets no more; conn is NULL behind it. whole: and the body's own end. */
 void relay_end_answer(struct relay *r, bool whole, bool keep);
+
+/* relay_upgrade.c: for struct http_handler and struct answerer, and harmless where there is no pipe. */
+void relay_upgraded(void *arg, const struct http_head *h, int fd, const char *rest, size_t len);
+bool relay_client_says(void *arg, const char *data, size_t len);
+void relay_pipe_close(struct relay *r);
 
 /* relay_hold.c */
 /* The model is not ready, and such requests are refused: it is woken, and the client told so. */

@@ -7,6 +7,7 @@
 #include "fs/door_http/model_field.h"
 #include "fs/door_http/ollama.h"
 #include "fs/door_http/relay.h"
+#include "fs/door_http/relay_head.h"
 #include "fs/door_http/translate.h"
 
 #include <errno.h>
@@ -276,10 +277,21 @@ static void pass_or_refuse(const struct request *r, struct model *m, struct job 
     connection_error(r->conn, 503, e.text);
 }
 
+/* Another protocol keeps an engine busy for as long as it likes, so that it counts; what would wake a model is a
+ * request, and this is none. */
+static bool changes_protocol(const struct request *r, const struct model *m)
+{
+    return m && model_state(m) == MODEL_READY && relay_upgrade_asked(r->head);
+}
+
 static void to_model(const struct request *r, const struct route_at *at)
 {
     struct body_facts facts = { 0 };
 
+    if (changes_protocol(r, at->model)) {
+        relay_ask(r, at->model, at->path, false);
+        return;
+    }
     if (!asks_model(at->model, r->head->method, at->path)) {
         pass_or_refuse(r, at->model, model_job(at->model), at->path);
         return;
@@ -295,9 +307,10 @@ static void to_model(const struct request *r, const struct route_at *at)
 static void to_job(const struct request *r, const struct route_at *at)
 {
     struct body_facts facts = { 0 };
-    bool asks = asks_model(at->model, r->head->method, at->path);
+    bool changes = changes_protocol(r, at->model),
+         asks = changes || asks_model(at->model, r->head->method, at->path);
 
-    if (asks && !is_web_service(at->model) && !is_multipart(r) && scan(r, &facts) < 0)
+    if (asks && !changes && !is_web_service(at->model) && !is_multipart(r) && scan(r, &facts) < 0)
         return;
     if (asks && job_live(at->job) && at->model && model_lets_in(at->model, at->job))
         relay_ask_job(r, at->model, at->job, at->path, facts.stream);

@@ -101,6 +101,29 @@ static void half_a_close_is_no_leaving(void **state)
     UNTIL(question()->eof);
 }
 
+/* Behind a proxy or a network both look alike: something is said to find out who still listens. */
+static void who_says_no_more_is_asked_whether_it_listens(void **state)
+{
+    struct peer *c = client(), *old = client();
+
+    (void)state;
+    rig.healthy = false;
+    ask(c, QUESTION);
+    say(old, "POST /v1/completions HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}");
+    UNTIL(waiting() == 2);
+    shutdown(c->fd, SHUT_WR);
+    shutdown(old->fd, SHUT_WR);
+    UNTIL(has(c, "HTTP/1.1 100 Continue\r\n\r\n"));
+    drop_peer(old);
+    UNTIL(waiting() == 1);
+    rig.healthy = true;
+    UNTIL(question());
+    answer(question(), ANSWER);
+    UNTIL(c->eof);
+    assert_true(has(c, "\r\n\r\nHTTP/1.1 200 OK\r\n") && has(c, "{\"a\":1}"));
+    assert_null(strstr(strstr(c->in.data, " 100 ") + 1, " 100 "));
+}
+
 static void a_slow_client_stops_the_engine(void **state)
 {
     static char piece[65536];
@@ -307,6 +330,7 @@ int main(void)
         WITH(a_client_that_leaves_frees_its_place, begin),
         WITH(a_client_whose_stash_is_full_is_seen_to_leave, begin),
         WITH(half_a_close_is_no_leaving, begin),
+        WITH(who_says_no_more_is_asked_whether_it_listens, begin),
         WITH(a_slow_client_stops_the_engine, begin),
         WITH(bad_requests_are_refused, begin_small),
         WITH(a_head_has_its_limits, begin),
