@@ -270,7 +270,9 @@ int model_field_scan(const char *body, size_t len, struct body_facts *out, struc
     skip_blanks(&s);
     if (rc == -EPROTO || (rc == 0 && s.p != s.end))
         rc = not_json(e, &s, body);
-    if (rc < 0)
+    if (rc < 0) {
         buf_free(&out->model);
+        *out = (struct body_facts){ 0 };
+    }
     return rc;
 }

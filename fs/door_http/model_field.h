@@ -6,15 +6,17 @@
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
 /* What routing needs to know of a JSON body, found by one scan that builds nothing. RFC 8259; depth is
- * limited to 512. */
+ * limited to 512. multipart.h finds the same in a form. */
 
 struct body_facts {
     struct buf model; /* the top-level "model", unescaped; freed by the caller */
     bool has_model;
     bool empty; /* no field at all */
-    /* Where its literal stands in the body, quotes included; without a model: where the first field may stand, and 0. */
+    /* Where its literal stands in the body, quotes included; without a model: where the first field, or part, may stand,
+     * and 0. */
     size_t model_at, model_len;
-    bool stream; /* the top-level "stream" is true */
+    bool stream;       /* the top-level "stream" is true */
+    char boundary[71]; /* of a form's parts; "" = it is JSON */
 };
 
 /* -EINVAL with a sentence: not a JSON object, "model" twice, or no string. */

@@ -3,7 +3,7 @@
 #include "fs/door_http/model_name.h"
 #include "backend/config_slullama.h"
 #include "backend/engine/engine.h"
-#include "fs/door_http/model_field.h"
+#include "fs/door_http/multipart.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -16,6 +16,23 @@ static bool is_our_name(const struct model_config *m, const char *name)
     for (size_t i = 0; !yes && i < m->aliases.n; i++)
         yes = strcmp(m->aliases.v[i], name) == 0;
     return yes;
+}
+
+/* Of a form: a part of its own is put in front where there is none. */
+static void put_part(struct buf *body, const struct body_facts *facts, const char *name)
+{
+    struct buf out = { 0 };
+
+    buf_add(&out, body->data, facts->model_at);
+    if (facts->has_model)
+        buf_adds(&out, name);
+    else
+        buf_addf(&out, "--%s\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n%s\r\n",
+                 facts->boundary, name);
+    size_t end = facts->model_at + facts->model_len;
+    buf_add(&out, body->data + end, body->len - end);
+    buf_free(body);
+    *body = out;
 }
 
 /* Put the name over the literal at facts->model_at, or in front of the first field where there is none. */
@@ -66,15 +83,17 @@ static const char *engine_name(const struct model_config *m, const char *name)
     return further ? further : *m->model ? m->model : NULL;
 }
 
-void model_name_for_engine(struct buf *body, const struct model_config *m)
+void model_name_for_engine(struct buf *body, const char *type, const struct model_config *m)
 {
     const struct engine *en = engine_find(m->engine);
     struct body_facts facts;
 
-    if (!en || !en->needs_name || !body->len || model_field_scan(body->data, body->len, &facts, NULL) < 0)
+    if (!en || !en->needs_name || !body->len || body_scan(type, body->data, body->len, &facts, NULL) < 0)
         return;
     const char *name = engine_name(m, facts.has_model ? buf_str(&facts.model) : NULL);
-    if (name)
+    if (name && facts.boundary[0])
+        put_part(body, &facts, name);
+    else if (name && !multipart_is(type))
         put(body, &facts, name);
     buf_free(&facts.model);
 }

@@ -4,9 +4,10 @@
 #include "backend/base/buf.h"
 #include "backend/config.h"
 
-/* Make a JSON body name the model as its engine knows it, where that is a must (Ollama): instead of our own name or an
- * alias, or where no name is given. A body that names something else, or is no JSON, is left alone. Twice is as good as
- * once. */
-void model_name_for_engine(struct buf *body, const struct model_config *m);
+/* Make a body, JSON or a form, name the model as its engine knows it, where that is a must (Ollama): instead of our own name or an
+ * alias, or where no name is given. A body that names something else, or is neither, is left alone. Twice is as good as
+ * once.
+ * type  its Content-Type, or NULL */
+void model_name_for_engine(struct buf *body, const char *type, const struct model_config *m);
 
 #endif

@@ -4,7 +4,7 @@
 #include "fs/door_http/routes.h"
 #include "backend/base/alloc.h"
 #include "backend/job.h"
-#include "fs/door_http/model_field.h"
+#include "fs/door_http/multipart.h"
 #include "fs/door_http/ollama.h"
 #include "fs/door_http/relay.h"
 #include "fs/door_http/relay_head.h"
@@ -146,14 +146,6 @@ static bool asks_model(const struct model *m, const char *method, const char *pa
     return !matches(*cfg->health ? cfg->health : engine_find(cfg->engine)->health_path, path);
 }
 
-/* Content-Type matters only for this: multipart bodies (audio, images) are no JSON. */
-static bool is_multipart(const struct request *r)
-{
-    const char *type = http_field_get(r->head, "Content-Type");
-
-    return type && strncasecmp(type, "multipart/", 10) == 0;
-}
-
 bool route_unescape(struct buf *out, const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -247,11 +239,12 @@ static void behind_job(const struct request *r, const struct route_at *at)
 
 /* ---- Requests for an engine */
 
-/* A body that has to be JSON is looked at before anything is looked up. 0, or the request was answered. */
+/* A body that has to be JSON, or a form, is looked at before anything is looked up; Content-Type matters only to tell
+ * forms. 0, or the request was answered. */
 static int scan(const struct request *r, struct body_facts *facts)
 {
     struct err e = { 0 };
-    int rc = model_field_scan(r->body, r->body_len, facts, &e);
+    int rc = body_scan(http_field_get(r->head, "Content-Type"), r->body, r->body_len, facts, &e);
 
     if (rc < 0)
         connection_error(r->conn, err_http_status(rc), e.text);
@@ -296,7 +289,7 @@ static void to_model(const struct request *r, const struct route_at *at)
         pass_or_refuse(r, at->model, model_job(at->model), at->path);
         return;
     }
-    if (!is_web_service(at->model) && !is_multipart(r) && scan(r, &facts) < 0)
+    if (!is_web_service(at->model) && scan(r, &facts) < 0)
         return;
     relay_ask(r, at->model, at->path, facts.stream);
     buf_free(&facts.model);
@@ -310,7 +303,7 @@ static void to_job(const struct request *r, const struct route_at *at)
     bool changes = changes_protocol(r, at->model),
          asks = changes || asks_model(at->model, r->head->method, at->path);
 
-    if (asks && !changes && !is_web_service(at->model) && !is_multipart(r) && scan(r, &facts) < 0)
+    if (asks && !changes && !is_web_service(at->model) && scan(r, &facts) < 0)
         return;
     if (asks && job_live(at->job) && at->model && model_lets_in(at->model, at->job))
         relay_ask_job(r, at->model, at->job, at->path, facts.stream);
@@ -326,12 +319,10 @@ static void by_model_field(const struct request *r, const struct route_at *at)
     bool asks = is_inference(r->head->method, at->path);
     struct model *m = NULL;
 
-    if (asks && !is_multipart(r)) {
-        if (scan(r, &facts) < 0)
-            return;
-    } else if (!is_multipart(r) && r->body_len > 0) {
-        model_field_scan(r->body, r->body_len, &facts, NULL); /* another kind of body names no model */
-    }
+    if (asks && scan(r, &facts) < 0)
+        return;
+    if (!asks && r->body_len > 0) /* another kind of body names no model */
+        body_scan(http_field_get(r->head, "Content-Type"), r->body, r->body_len, &facts, NULL);
     if (facts.has_model) {
         m = route_find_model(h, buf_str(&facts.model));
         m = m ? m : house_model(h, h->cfg->pass_unknown);

@@ -28,16 +28,21 @@ static const struct row {
     { "", NULL },
 };
 
-static void expect(const struct model_config *m, const char *before, const char *after)
+static void expect_of(const struct model_config *m, const char *type, const char *before, const char *after)
 {
     struct buf body = { 0 };
 
     buf_adds(&body, before);
     for (int i = 0; i < 2; i++) {
-        model_name_for_engine(&body, m);
+        model_name_for_engine(&body, type, m);
         assert_string_equal(buf_str(&body), after);
     }
     buf_free(&body);
+}
+
+static void expect(const struct model_config *m, const char *before, const char *after)
+{
+    expect_of(m, NULL, before, after);
 }
 
 static void test_the_engine_gets_its_own_name_for_ours_and_for_none(void **state)
@@ -73,11 +78,27 @@ static void test_further_models_of_one_engine_are_told_by_their_directories(void
     expect(&one, "{\"messages\":[]}", "{\"messages\":[]}");
 }
 
+static void test_a_form_gets_the_name_as_well(void **state)
+{
+    static const char form[] = "multipart/form-data; boundary=b", other[] = "multipart/mixed; boundary=b";
+#define PART(name, value) "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value "\r\n"
+
+    (void)state;
+    expect_of(&ollama, form, PART("a", "1") PART("model", "q") "--b--\r\n",
+              PART("a", "1") PART("model", "qwen3.5:9b") "--b--\r\n");
+    expect_of(&ollama, form, PART("a", "1") "--b--\r\n",
+              PART("model", "qwen3.5:9b") PART("a", "1") "--b--\r\n");
+    expect_of(&ollama, form, PART("model", "other") "--b--\r\n", PART("model", "other") "--b--\r\n");
+    expect_of(&ollama, form, PART("model", "q"), PART("model", "q")); /* cut short */
+    expect_of(&ollama, other, PART("model", "q") "--b--\r\n", PART("model", "q") "--b--\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_engine_gets_its_own_name_for_ours_and_for_none),
         cmocka_unit_test(test_an_engine_that_takes_any_name_gets_the_clients),
+        cmocka_unit_test(test_a_form_gets_the_name_as_well),
         cmocka_unit_test(test_further_models_of_one_engine_are_told_by_their_directories),
     };
 
