@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { APICallError, embedMany, generateObject, generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai';
-import { check, counting, endpoint, failure, late, long, png, same, truth, weather } from './check.mjs';
+import { check, counting, endpoint, failure, guarded, key, late, long, occupy, png, same, truth, weather } from './check.mjs';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 const provider = (more) =>
@@ -58,6 +58,18 @@ await check('an unknown model is 404', async () => {
   truth(APICallError.isInstance(e), e.name);
   same([e.statusCode, e.isRetryable], [404, false]);
   truth(/there is no model/.test(e.message), e.message);
+});
+await check('401 is not tried again', async () => {
+  const f = counting();
+  const wrong = provider({ baseURL: `${guarded}/v1`, apiKey: 'sk-wrong', fetch: f });
+  const e = await failure(generateText({ model: wrong('parrot'), prompt: 'x', maxRetries: 2 }));
+  same([e.statusCode, e.isRetryable, f.statuses], [401, false, [401]]);
+});
+await check('429 is tried again when there may be room', async () => {
+  const f = counting(await occupy());
+  const again = provider({ baseURL: `${guarded}/v1`, apiKey: key, fetch: f });
+  const r = await generateText({ model: again('parrot'), prompt: 'now', maxRetries: 1 });
+  same([f.statuses, r.text], [[429, 200], 'now']);
 });
 await check('503 is tried again', async () => {
   const f = counting();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import Anthropic from '@anthropic-ai/sdk';
-import { check, counting, endpoint, failure, late, long, png, same, truth, weather } from './check.mjs';
+import { check, counting, endpoint, failure, guarded, key, late, long, occupy, png, same, truth, weather } from './check.mjs';
 
 const client = new Anthropic({ baseURL: endpoint, apiKey: 'none', maxRetries: 0 });
 const user = (content) => [{ role: 'user', content }];
@@ -91,6 +91,19 @@ await check('a bad request is 400', async () => {
 });
 await check('nobody counts tokens', async () => {
   same((await failure(client.messages.countTokens({ model: 'parrot', messages: user('x') }))).status, 404);
+});
+await check('401 is not tried again', async () => {
+  const f = counting();
+  const wrong = new Anthropic({ baseURL: guarded, apiKey: 'sk-wrong', maxRetries: 2, fetch: f });
+  const e = await failure(wrong.messages.create({ ...base, messages: user('x') }));
+  truth(e instanceof Anthropic.AuthenticationError, e.constructor.name);
+  same(f.statuses, [401]);
+});
+await check('429 is tried again when there may be room', async () => {
+  const f = counting(await occupy());
+  const again = new Anthropic({ baseURL: guarded, apiKey: key, maxRetries: 1, fetch: f });
+  const r = await again.messages.create({ ...base, messages: user('now') });
+  same([f.statuses, r.content[0].text], [[429, 200], 'now']);
 });
 await check('503 is tried again', async () => {
   const f = counting();

@@ -3,6 +3,8 @@
 
 export const endpoint = process.argv[2];
 export const late = process.argv[3]; // of a gateway whose model is never ready in time
+export const guarded = process.argv[4]; // of one that asks for keys
+export const key = process.argv[5]; // one of these, for a single question at a time
 export const png =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 export const weather = {
@@ -43,12 +45,30 @@ export async function failure(promise) {
   throw new Error(`it did not fail: ${JSON.stringify(value).slice(0, 300)}`);
 }
 
-// A fetch that counts, for what a package repeats by itself.
-export function counting() {
-  const f = (...args) => {
+// A fetch that counts, for what a package repeats by itself; refused() is called when there is a 429.
+export function counting(refused) {
+  const f = async (...args) => {
     f.calls++;
-    return fetch(...args);
+    const r = await fetch(...args);
+    f.statuses.push(r.status);
+    if (r.status === 429) refused?.();
+    return r;
   };
   f.calls = 0;
+  f.statuses = [];
   return f;
+}
+
+// The one question that the key may have under way is, until what this returns is called.
+export async function occupy() {
+  const abort = new AbortController();
+  const r = await fetch(`${guarded}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model: 'slow', messages: [{ role: 'user', content: long }], stream: true }),
+    signal: abort.signal,
+  });
+  same(r.status, 200);
+  await r.body.getReader().read();
+  return () => abort.abort();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Ollama } from 'ollama';
-import { check, endpoint, failure, late, long, png, same, truth, weather } from './check.mjs';
+import { check, endpoint, failure, guarded, key, late, long, occupy, png, same, truth, weather } from './check.mjs';
 
 const client = new Ollama({ host: endpoint });
 const user = (content, more) => [{ role: 'user', content, ...more }];
@@ -91,6 +91,18 @@ await check('an image', async () => {
 await check('an unknown model is 404', async () => {
   const e = await failure(client.chat({ model: 'nobody', messages: user('x') }));
   same([e.name, e.status_code, e.error], ['ResponseError', 404, "model 'nobody' not found"]);
+});
+await check('a wrong key is 401', async () => {
+  const wrong = new Ollama({ host: guarded, headers: { Authorization: 'Bearer sk-wrong' } });
+  const e = await failure(wrong.chat({ model: 'parrot', messages: user('x') }));
+  same([e.name, e.status_code], ['ResponseError', 401]);
+});
+await check('a key that is used up is 429', async () => {
+  const leave = await occupy();
+  const mine = new Ollama({ host: guarded, headers: { Authorization: `Bearer ${key}` } });
+  const e = await failure(mine.chat({ model: 'parrot', messages: user('x') }));
+  same([e.name, e.status_code], ['ResponseError', 429]);
+  leave();
 });
 await check('a model that does not start is 503', async () => {
   const e = await failure(new Ollama({ host: late }).chat({ model: 'dead', messages: user('x') }));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import OpenAI from 'openai';
-import { check, counting, endpoint, failure, late, long, png, same, truth, weather } from './check.mjs';
+import { check, counting, endpoint, failure, guarded, key, late, long, occupy, png, same, truth, weather } from './check.mjs';
 
 const client = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey: 'none', maxRetries: 0 });
 const user = (content) => [{ role: 'user', content }];
@@ -78,6 +78,19 @@ await check('an unknown model is 404', async () => {
 await check('a bad request is 400', async () => {
   const e = await failure(chat({ messages: [] }));
   truth(e instanceof OpenAI.BadRequestError, e.constructor.name);
+});
+await check('401 is not tried again', async () => {
+  const f = counting();
+  const wrong = new OpenAI({ baseURL: `${guarded}/v1`, apiKey: 'sk-wrong', maxRetries: 2, fetch: f });
+  const e = await failure(wrong.chat.completions.create({ model: 'parrot', messages: user('x') }));
+  truth(e instanceof OpenAI.AuthenticationError, e.constructor.name);
+  same(f.statuses, [401]);
+});
+await check('429 is tried again when there may be room', async () => {
+  const f = counting(await occupy());
+  const again = new OpenAI({ baseURL: `${guarded}/v1`, apiKey: key, maxRetries: 1, fetch: f });
+  const r = await again.chat.completions.create({ model: 'parrot', messages: user('now') });
+  same([f.statuses, r.choices[0].message.content], [[429, 200], 'now']);
 });
 await check('503 is tried again', async () => {
   const f = counting();

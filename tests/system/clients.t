@@ -53,13 +53,21 @@ mkdir "$T/llm2"
 printf '[gateway]\nlisten = "127.0.0.1:0"\nwake_timeout = "1"\n[mount]\nstate_dir = "%s"\nruntime_dir = "%s"\n[model.dead]\nengine = "parrot"\nengine_args = ["--fail", "never-healthy"]\n' "$T/s2" "$T/r2" > "$T/second.toml"
 "$SLULLAMAFS" mount "$T/llm2" -c "$T/second.toml" || bail 'no second mount'
 
+# A third one asks for keys, one for each program.
+mkdir "$T/llm3"
+printf '[gateway]\nlisten = "127.0.0.1:0"\naccess = "token"\n[mount]\nstate_dir = "%s"\nruntime_dir = "%s"\n[model.parrot]\nengine = "parrot"\n[model.slow]\nengine = "parrot"\nengine_args = ["--rate", "20"]\n' "$T/s3" "$T/r3" > "$T/third.toml"
+for client in openai ollama anthropic ai; do
+	"$SLULLAMAFS" key generate -c "$T/third.toml" --name "$client" --concurrent 1 > "$T/$client.key" 2> "$T/said" || bail "no key: $(cat "$T/said")"
+done
+"$SLULLAMAFS" mount "$T/llm3" -c "$T/third.toml" || bail 'no third mount'
+
 # Node looks for packages beside the program: the programs are copied there.
 cp "$tests_here"/clients/*.mjs "$clients/"
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY OPENAI_BASE_URL OLLAMA_HOST ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN
 all='openai ollama anthropic ai'
 for client in $all; do
 	{
-		timeout 240 node "$clients/$client.mjs" "$(cat "$M/endpoint")" "$(cat "$T/llm2/endpoint")" > "$T/$client.out" 2> "$T/$client.err"
+		timeout 240 node "$clients/$client.mjs" "$(cat "$M/endpoint")" "$(cat "$T/llm2/endpoint")" "$(cat "$T/llm3/endpoint")" "$(cat "$T/$client.key")" > "$T/$client.out" 2> "$T/$client.err"
 		echo "$?" > "$T/$client.status"
 	} &
 done
@@ -77,4 +85,5 @@ for client in $all; do
 	[ "${end%% *}" = 0 ] || diag "$(cat "$T/$client.err")"
 done
 ok 'nobody answers those who left' wait_for 20 jq -e '.requests.active == 0 and .requests.waiting == 0' "$M/slow/status"
+ok 'nor those of the keys' wait_for 20 jq -e '.requests.active == 0 and .requests.waiting == 0' "$T/llm3/slow/status"
 done_testing
