@@ -262,6 +262,51 @@ static void nothing_is_smuggled(void **state)
     }
 }
 
+/* Trailers are read, dropped and believed in nothing; the connection goes on behind them. */
+static void trailers_are_no_fields(void **state)
+{
+    struct peer *c = client();
+
+    (void)state;
+    say(c,
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nTrailer: "
+        "X-T\r\n\r\n"
+        "3\r\n{ }\r\n0\r\nX-T: 1\r\nContent-Length: 50\r\nHost: evil.example.org\r\n\r\n"
+        "HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    UNTIL(question());
+    assert_true(has(question(), "Content-Length: 3\r\n\r\n{ }"));
+    assert_false(has(question(), "X-T") || has(question(), "evil"));
+    answer(question(), ANSWER);
+    UNTIL(has(c, "\"object\":\"list\""));
+    assert_true(has(c, "{\"a\":1}HTTP/1.1 200 OK\r\n")); /* the HEAD's, */
+    assert_true(has(c, "\r\n\r\nHTTP/1.1 200 OK\r\n"));  /* which has no body */
+}
+
+/* What is refused by its head is not asked for. */
+static void what_is_expected_in_vain_is_not_sent(void **state)
+{
+    static const struct {
+        const char *head, *status;
+    } rows[] = {
+        { "Host: localhost\r\nContent-Length: 1001\r\n", "413" },
+        { "Host: evil.example.org\r\nContent-Length: 10\r\n", "403" },
+        { "Host: localhost\r\nContent-Length: 10\r\nTransfer-Encoding: chunked\r\n", "400" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct peer *c = client();
+        char *text =
+            xasprintf("POST /v1/completions HTTP/1.1\r\nExpect: 100-continue\r\n%s\r\n", rows[i].head);
+        say(c, text);
+        free(text);
+        UNTIL(c->eof);
+        if (strncmp(buf_str(&c->in) + 9, rows[i].status, 3) != 0 || has(c, " 100 "))
+            fail_msg("row %zu: %s", i, buf_str(&c->in));
+        drop_peer(c);
+    }
+}
+
 static void an_absolute_target_is_served(void **state)
 {
     struct peer *c = client();
@@ -336,6 +381,8 @@ int main(void)
         WITH(a_head_has_its_limits, begin),
         WITH(a_head_that_does_not_come_is_answered, begin),
         WITH(nothing_is_smuggled, begin),
+        WITH(trailers_are_no_fields, begin),
+        WITH(what_is_expected_in_vain_is_not_sent, begin_small),
         WITH(an_absolute_target_is_served, begin),
         WITH(a_request_id_is_kept_or_made, begin),
     };
