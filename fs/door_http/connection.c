@@ -227,10 +227,13 @@ static bool client_is_gone(struct connection *c, bool *silent)
  * to anybody (RFC 9110 15.2). */
 static bool knock(struct connection *c)
 {
-    if (c->knocked || c->record.first_ms || !c->request.head || c->request.head->minor < 1)
+    if (c->knocked)
         return false;
     c->knocked = true;
-    connection_put(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    if (c->record.first_ms && c->answerer && c->answerer->silent)
+        c->answerer->silent(c->arg);
+    else if (!c->record.first_ms && c->request.head && c->request.head->minor >= 1)
+        connection_put(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     return true;
 }
 

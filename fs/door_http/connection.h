@@ -47,6 +47,8 @@ struct answerer {
     /* The client left or was closed: do not answer any more, nor call connection_done(). */
     void (*gone)(void *arg);
     void (*drained)(void *arg); /* less than 64 KiB wait to be written */
+    /* The client says no more, and may be gone: something that is written now, if it may be, tells. May be NULL. */
+    void (*silent)(void *arg);
     /* After connection_upgrade() alone: what the client says; len 0: it says no more, which is not its leaving.
      * False: stop reading until connection_take_more(). */
     bool (*data)(void *arg, const char *data, size_t len);

@@ -9,14 +9,12 @@
 #include "backend/base/alloc.h"
 #include "backend/engine/message.h"
 #include "fs/door_http/model_name.h"
-#include "fs/door_http/ollama.h"
 #include "fs/door_http/translate.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ODD_MAX 65536 /* bytes of an answer of which only the message is wanted */
 
@@ -38,8 +36,7 @@ static void free_relay(struct relay *r)
     free(r);
 }
 
-/* Our own hold on it goes: the client is done with. */
-static void release(struct relay *r)
+void relay_release(struct relay *r)
 {
     if (r->queued)
         exchange_unref(&r->x);
@@ -147,21 +144,22 @@ static void gone(void *arg)
         exchange_cancel(&r->x, "the client went away");
     else if (r->request)
         http_request_cancel(r->request);
-    release(r);
+    relay_release(r);
 }
 
-static const struct answerer answerer = { .gone = gone, .drained = drained, .data = relay_client_says };
+const struct answerer relay_answerer = {
+    .gone = gone, .drained = drained, .silent = relay_hold_knock, .data = relay_client_says
+};
 
 /* ---- From the engine */
 
-/* There is no answer, or no whole one, and sending it again is no way out. */
-static void fail(struct relay *r, int rc, const char *text)
+void relay_fail(struct relay *r, int rc, const char *text)
 {
     if (r->queued) {
         exchange_failed(&r->x, rc, "%s", text); /* x_changed() tells the client */
     } else {
         relay_fail_client(r, err_http_status(rc), text);
-        release(r);
+        relay_release(r);
     }
 }
 
@@ -216,7 +214,7 @@ static void wrong(struct relay *r, int rc, const char *text)
     if (r->request)
         http_request_cancel(r->request);
     r->request = NULL;
-    fail(r, rc == -ECONNRESET ? rc : -EIO, text);
+    relay_fail(r, rc == -ECONNRESET ? rc : -EIO, text);
 }
 
 static void engine_body(void *arg, const char *data, size_t len)
@@ -280,7 +278,7 @@ static void complete(struct relay *r)
     else if (r->queued)
         exchange_done(&r->x);
     buf_free(&text);
-    release(r);
+    relay_release(r);
 }
 
 static void engine_end(void *arg, int rc, bool got_byte, const char *err)
@@ -295,12 +293,12 @@ static void engine_end(void *arg, int rc, bool got_byte, const char *err)
         complete(r);
     } else if (rc == -EPROTO) {
         err_set(&e, -EIO, "the engine's answer is not HTTP: %s", err ? err : "no reason was given");
-        fail(r, -EIO, e.text);
+        relay_fail(r, -EIO, e.text);
     } else if (r->queued) {
         r->answer = NULL;
         exchange_lost(&r->x, err ? err : strerror(-rc));
     } else {
-        fail(r, r->begun ? -ECONNRESET : rc, err ? err : strerror(-rc));
+        relay_fail(r, r->begun ? -ECONNRESET : rc, err ? err : strerror(-rc));
     }
 }
 
@@ -311,7 +309,7 @@ static const struct http_handler changing_handler = {
     .head = engine_head, .body = engine_body, .end = engine_end, .upgraded = relay_upgraded
 };
 
-static void send_to(struct relay *r, struct job *j)
+void relay_send(struct relay *r, struct job *j)
 {
     const struct request *q = connection_request(r->conn);
     bool six = strchr(j->host, ':') != NULL;
@@ -351,7 +349,7 @@ static void x_send(struct exchange *x)
     struct relay *r = of(x);
 
     if (r->conn && x->job && x->job->client)
-        send_to(r, x->job);
+        relay_send(r, x->job);
     else
         exchange_lost(x, "the job has no connection any more");
 }
@@ -375,7 +373,7 @@ static void x_changed(struct exchange *x)
     if (!r->conn || !exchange_ended(x))
         return;
     relay_fail_client(r, r->late ? 503 : err_http_status(x->rc), x->error ? x->error : err_name(x->rc));
-    release(r);
+    relay_release(r);
 }
 
 static void x_destroy(struct exchange *x)
@@ -383,128 +381,6 @@ static void x_destroy(struct exchange *x)
     free_relay(of(x));
 }
 
-static const struct exchange_ops relay_ops = {
+const struct exchange_ops relay_ops = {
     .kind = "http", .send = x_send, .drop = x_drop, .changed = x_changed, .destroy = x_destroy
 };
-
-/* ---- Limits */
-
-/* wake_timeout counts for a model that is not ready; in the queue of one that is, others before it are
- * answered, and stall_timeout watches them. */
-static void wake_limit_cb(void *arg)
-{
-    struct relay *r = arg;
-
-    if (r->x.state == EXCHANGE_WAITING && model_state(r->model) != MODEL_READY) {
-        struct err e;
-        err_set(&e, -ETIMEDOUT, "model \"%s\" was not ready within %lld s (wake_timeout); it is %s",
-                model_config(r->model)->name, (long long)(r->patience_ms / 1000),
-                model_state_name(model_state(r->model)));
-        r->late = true;
-        exchange_cancel(&r->x, e.text);
-    } else if (!r->begun) {
-        timer_start_ms(r->limit, r->patience_ms);
-    }
-}
-
-static void pass_limit_cb(void *arg)
-{
-    struct relay *r = arg;
-
-    http_request_cancel(r->request);
-    r->request = NULL;
-    fail(r, -ETIMEDOUT, "the engine said nothing within stall_timeout");
-}
-
-static struct relay *create(const struct request *q, const char *path, void (*limit_cb)(void *arg),
-                            int64_t limit_s)
-{
-    struct relay *r = NEW(struct relay);
-
-    r->house = q->house;
-    r->conn = q->conn;
-    r->path = xstrdup(path);
-    r->limit = timer_create_on(q->house->loop, limit_cb, r);
-    r->patience_ms = limit_s > 0 ? (uint64_t)limit_s * 1000 : 0;
-    if (r->patience_ms)
-        timer_start_ms(r->limit, r->patience_ms);
-    connection_take_body(q->conn, &r->body);
-    connection_answerer(q->conn, &answerer, r);
-    return r;
-}
-
-static bool is_chat_completion(const char *path)
-{
-    static const char name[] = "/v1/chat/completions";
-
-    return strcspn(path, "?") == sizeof name - 1 && memcmp(path, name, sizeof name - 1) == 0;
-}
-
-static void ask(const struct request *q, struct model *m, uint64_t only, const char *path, bool stream)
-{
-    struct connection *c = q->conn;
-    struct dialect *d;
-    struct err e = { 0 };
-
-    if (!connection_admit(c, model_config(m)->name, true))
-        return;
-    if (translate_question(&d, q, engine_find(model_config(m)->engine), path) < 0)
-        return;
-    if (d && dialect_only_loads(d)) {
-        ollama_load(q, m, d);
-        return;
-    }
-    if (relay_refuses(q, m)) {
-        dialect_destroy(d);
-        return;
-    }
-    struct relay *r = create(q, path, wake_limit_cb, q->house->cfg->wake_timeout_s);
-    r->queued = true;
-    r->model = m;
-    /* Lines of JSON, Ollama's form of a stream, know no comments. */
-    r->stream = (d ? dialect_streams(d) : stream) && !is_ollama_path(path);
-    r->tells = r->stream && q->house->cfg->hold_progress && is_chat_completion(path);
-    if (d)
-        translate_adopt(r, d);
-    exchange_init(&r->x, &relay_ops, geteuid());
-    r->x.id = ++q->house->next_exchange;
-    r->x.only = only;
-    r->x.asker = connection_asker(c);
-    exchange_set_beginning(&r->x, r->body.data, r->body.len);
-    relay_hold_start(r);
-    int rc = model_submit(m, &r->x, &e);
-    if (rc == 0)
-        return;
-    r->conn = NULL;
-    release(r);
-    connection_error(c, err_http_status(rc), e.text);
-}
-
-void relay_ask(const struct request *q, struct model *m, const char *path, bool stream)
-{
-    ask(q, m, 0, path, stream);
-}
-
-void relay_ask_job(const struct request *q, struct model *m, const struct job *j, const char *path,
-                   bool stream)
-{
-    ask(q, m, j->number, path, stream);
-}
-
-void relay_pass(const struct request *q, struct job *j, const char *path)
-{
-    struct dialect *d;
-
-    if (!connection_admit(q->conn, j->model ? model_config(j->model)->name : "", false))
-        return;
-    if (translate_question(&d, q, j->engine, path) < 0)
-        return;
-    if (d && dialect_only_loads(d)) {
-        ollama_load(q, NULL, d);
-        return;
-    }
-    struct relay *r = create(q, path, pass_limit_cb, j->config ? j->config->job.stall_timeout_s : 0);
-    if (d)
-        translate_adopt(r, d);
-    send_to(r, j);
-}

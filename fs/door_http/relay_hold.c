@@ -100,6 +100,14 @@ static void hold_cb(void *arg)
     timer_start_ms(r->hold, r->tells ? LOOK_MS : SILENCE_MS);
 }
 
+void relay_hold_knock(void *arg)
+{
+    struct relay *r = arg;
+
+    if (r->held && !r->begun)
+        relay_write(r, NULL, comment, sizeof comment - 1);
+}
+
 void relay_hold_start(struct relay *r)
 {
     if (!r->stream)

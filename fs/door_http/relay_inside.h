@@ -7,7 +7,7 @@
 #include "fs/door_http/relay.h"
 #include "fs/door_http/relay_head.h"
 #include "fs/door_http/usage_scan.h"
-/* Private to relay.c (the way to the engine and back), relay_hold.c (what a client hears while there is no answer yet,
+/* Private to relay_ask.c (how one begins), relay.c (the way to the engine and back), relay_hold.c (what a client hears while there is no answer yet,
  * and where none comes) and relay_upgrade.c (what is no HTTP any more). */
 
 struct relay {
@@ -49,6 +49,14 @@ struct relay {
 };
 
 /* relay.c */
+extern const struct exchange_ops relay_ops;
+extern const struct answerer relay_answerer;
+
+void relay_send(struct relay *r, struct job *j); /* the whole request, from its beginning */
+void relay_release(struct relay *r);             /* our own hold on it goes: the client is done with */
+
+/* There is no answer, or no whole one, and sending it again is no way out. */
+void relay_fail(struct relay *r, int rc, const char *text);
 
 /* A head (NULL: none) as it is and a piece of body, framed. Pauses the engine where the client is slow. */
 void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len);
@@ -69,6 +77,7 @@ void relay_pipe_close(struct relay *r);
 bool relay_refuses(const struct request *q, struct model *m);
 
 void relay_hold_start(struct relay *r);
+void relay_hold_knock(void *arg); /* a comment at once, where the client gets any: for struct answerer */
 void relay_hold_stop(struct relay *r);
 
 /* The client is told that there is no answer, or no whole one: as a status while nothing was sent, as an

@@ -78,6 +78,12 @@ like 'a refusal is an answer' "$("${C[@]}" -i -H 'Connection: Upgrade' -H 'Upgra
 is 'HTTP/2 is not offered to an engine' "$("${C[@]}" -o /dev/null -w '%{http_code} %{http_version}' --http2 "$U/shout/")" '200 1.1'
 is 'a model that answers questions is not woken by it' "$("${C[@]}" -o /dev/null -w '%{http_code}' -H 'Connection: Upgrade' -H 'Upgrade: websocket' "$U/parrot/v1/realtime") $(status_of parrot state)" '503 asleep'
 
+# --- JSON that costs much to read
+like 'the model at the end of 50 MB is found' "$({ printf '{"metadata":"'; head -c 50000000 /dev/zero | tr '\0' x; printf '","model":"parot"}'; } | "${C[@]}" -w ' %{http_code}' --data-binary @- "$U/v1/chat/completions")" 'did you mean ..parrot..\?.* 404$'
+like 'what is nested too deeply is refused' "$({ printf '{"model":"parrot","a":'; head -c 1000000 /dev/zero | tr '\0' '['; } | "${C[@]}" -w ' %{http_code}' --data-binary @- "$U/v1/chat/completions")" 'not a JSON object.* 400$'
+like 'what is cut short is refused' "$("${C[@]}" -w ' %{http_code}' -d '{"model":"parrot","messages":[{"role":"us' "$U/v1/chat/completions")" 'not a JSON object.* 400$'
+is 'a model that is no text is refused' "$("${C[@]}" -o /dev/null -w '%{http_code}' -d '{"model":["parrot"]}' "$U/v1/chat/completions")" 400
+
 # --- forms
 head -c 3000000 /dev/urandom > "$T/sound"
 form() { # form FIELDS...: the status and the answer to a form with a file and these

@@ -251,6 +251,35 @@ static void a_preflight_needs_no_token(void **state)
                 has(c, "Access-Control-Allow-Origin: https://chat.example.org\r\n"));
 }
 
+static void holders_of_keys_take_turns(void **state)
+{
+    struct peer *much[3], *one = client();
+
+    (void)state;
+    ann.limits = (struct key_limits){ 0 };
+    write_key("sk-ann");
+    UNTIL(look_as("sk-ann") == 200);
+    for (int i = 0; i < 3; i++) {
+        ask_as(much[i] = client(), "sk-ann");
+        UNTIL(question() && waiting() == i);
+    }
+    ask_as(one, "geheim");
+    UNTIL(waiting() == 3);
+    struct peer *order[] = { much[0], much[1], one, much[2] };
+    for (int i = 0; i < 4; i++) {
+        UNTIL(question());
+        answer(question(), ANSWER);
+        UNTIL(has(order[i], "completion_tokens"));
+    }
+}
+
+static int begin_slow(void **state)
+{
+    (void)state;
+    begin_with("access = \"token\"\ntoken = \"geheim\"", "slots = 1");
+    return 0;
+}
+
 static int begin_token(void **state)
 {
     (void)state;
@@ -263,6 +292,7 @@ static int begin_token(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(holders_of_keys_take_turns, begin_slow, finish),
         WITH(the_token_and_a_key_get_in),
         WITH(a_file_that_is_damaged_or_open_lets_no_key_in),
         WITH(limits_are_kept),
