@@ -342,21 +342,32 @@ static void a_request_id_is_kept_or_made(void **state)
     assert_false(has(c, "Access-Control"));
 }
 
-/* HEAD_MS is 30 s. An idle connection is left alone for longer. */
-static void a_head_that_does_not_come_is_answered(void **state)
+/* HEAD_MS is 30 s, BODY_MS 60 s; what comes byte by byte has no more. An idle connection is left alone for longer. */
+static void what_does_not_come_in_time_is_answered(void **state)
 {
-    struct peer *c = client(), *d = client();
+    static const char post[] =
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{";
+    struct peer *head = client(), *body = client(), *drop = client(), *idle = client();
+    uint64_t until = mono_ms() + 180000, next = 0;
 
     (void)state;
-    say(c, "GET /health HTTP/1.1\r\nHost: local");
-    get(d, "/health");
-    uint64_t until = mono_ms() + 120000;
-    while (!c->eof && mono_ms() < until)
+    say(head, "GET /health HTTP/1.1\r\nHost: local");
+    say(body, post);
+    say(drop, post);
+    get(idle, "/health");
+    while (!(head->eof && body->eof && drop->eof) && mono_ms() < until) {
+        if (mono_ms() >= next && !drop->eof) {
+            send(drop->fd, " ", 1, MSG_NOSIGNAL);
+            next = mono_ms() + 1000;
+        }
         turn();
-    assert_true(has(c, "HTTP/1.1 408 ") && has(c, "the head of the request did not come in time"));
-    assert_false(d->eof);
-    get(d, "/v1/models");
-    UNTIL(has(d, "\"object\":\"list\""));
+    }
+    assert_true(has(head, "HTTP/1.1 408 ") && has(head, "the head of the request did not come in time"));
+    assert_true(has(body, "HTTP/1.1 408 ") && has(body, "the request body did not come in time"));
+    assert_true(has(drop, "HTTP/1.1 408 ") && has(drop, "the request body comes too slowly"));
+    assert_false(idle->eof);
+    get(idle, "/v1/models");
+    UNTIL(has(idle, "\"object\":\"list\""));
 }
 
 static int begin_small(void **state)
@@ -379,7 +390,7 @@ int main(void)
         WITH(a_slow_client_stops_the_engine, begin),
         WITH(bad_requests_are_refused, begin_small),
         WITH(a_head_has_its_limits, begin),
-        WITH(a_head_that_does_not_come_is_answered, begin),
+        WITH(what_does_not_come_in_time_is_answered, begin),
         WITH(nothing_is_smuggled, begin),
         WITH(trailers_are_no_fields, begin),
         WITH(what_is_expected_in_vain_is_not_sent, begin_small),
