@@ -329,7 +329,7 @@ static void by_model_field(const struct request *r, const struct route_at *at)
     } else if (h->cfg->n_models == 1) {
         m = h->models[0];
     }
-    if (m && asks)
+    if (m && (asks || changes_protocol(r, m)))
         relay_ask(r, m, at->path, facts.stream);
     else if (m)
         pass_or_refuse(r, m, model_job(m), at->path);

@@ -145,6 +145,20 @@ static void what_is_not_passed_on_is_an_ordinary_request(void **state)
     }
 }
 
+static void the_only_model_needs_no_name(void **state)
+{
+    struct peer *c = client();
+
+    (void)state;
+    wake();
+    say(c, "GET /v1/realtime HTTP/1.1\r\nHost: localhost\r\n" WEBSOCKET "\r\n");
+    UNTIL(question());
+    assert_true(has(question(), "GET /v1/realtime HTTP/1.1\r\n") &&
+                has(question(), "Upgrade: websocket\r\n"));
+    answer(question(), AGREED);
+    UNTIL(has(c, "HTTP/1.1 101 "));
+}
+
 static void a_model_that_sleeps_is_not_woken(void **state)
 {
     struct peer *c = client();
@@ -240,6 +254,7 @@ int main(void)
         WITH(a_client_that_leaves_takes_it_along, begin),
         WITH(a_refusal_is_an_answer_like_others, begin),
         WITH(what_is_not_passed_on_is_an_ordinary_request, begin),
+        WITH(the_only_model_needs_no_name, begin),
         WITH(a_model_that_sleeps_is_not_woken, begin),
         WITH(each_side_is_read_as_the_other_one_takes_it, begin),
         WITH(silence_ends_it_and_the_model_sleeps, begin_sleepy),
