@@ -210,7 +210,7 @@ void config_free(struct config *c)
         free(c->clusters[i]->name);
         free(c->clusters[i]);
     }
-    config_clear(ROWS_MOUNT | ROWS_GATEWAY, c);
+    config_clear(ROWS_MOUNT | ROWS_GATEWAY | ROWS_BATCH, c);
     json_decref(c->slullama);
     free(c->models);
     free(c->clusters);

@@ -110,6 +110,10 @@ struct config {
     char *while_waking;            /* "hold" "refuse" */
     bool hold_progress;            /* held streams are told of it as reasoning */
     struct strings cors_origins, hosts;
+    /* [batch] */
+    int batch_retries, batch_in_flight; /* 0 in flight: as many as there are slots */
+    bool batch_ordered;
+    char *batch_hours;             /* "" = all, or HH:MM-HH:MM */
 
     char *pass_unknown;            /* a model that gets requests for names that nobody has; "" = none */
     json_t *slullama;              /* settings of slullama's own file ("section.key"); NULL = the file is ours */

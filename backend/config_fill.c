@@ -124,10 +124,13 @@ static int fill_mount(const struct reading *r)
     struct config *c = r->c;
     const struct source mount = { json_object_get(r->doc, "mount"), "mount" };
     const struct source gateway = { json_object_get(r->doc, "gateway"), "gateway" };
+    const struct source batch = { json_object_get(r->doc, "batch"), "batch" };
     int rc = fill(r, ROWS_MOUNT, c, &mount, 1);
 
     if (rc == 0)
         rc = fill(r, ROWS_GATEWAY, c, &gateway, 1);
+    if (rc == 0)
+        rc = fill(r, ROWS_BATCH, c, &batch, 1);
     if (rc == 0)
         rc = check_gateway(r);
     if (rc < 0)

@@ -51,10 +51,11 @@ static int unknown_table(const struct reading *r, const char *name)
     if (!json_is_object(json_object_get(r->doc, name)))
         return config_fail_at(r, name,
                               "the key \"%.60s\" stands in no table; the tables are [mount], [gateway], "
-                              "[cluster.NAME], [model.NAME]",
+                              "[cluster.NAME], [model.NAME], [batch]",
                               name);
     return config_fail_at(
-        r, name, "unknown table [%.60s]; there are [mount], [gateway], [cluster.NAME], [model.NAME]", name);
+        r, name, "unknown table [%.60s]; there are [mount], [gateway], [cluster.NAME], [model.NAME], [batch]",
+        name);
 }
 
 static int unknown_key(const struct reading *r, const struct config_section *s, const char *table,

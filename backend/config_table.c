@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every key of the configuration. Source of the keys and defaults: CONTRACT.md section 9. */
 #include "backend/config_table.h"
+#include "backend/batch_hours.h"
 
 #include <limits.h>
 
@@ -274,6 +275,23 @@ const struct config_key config_keys[] = {
               "ends in err goes to the log stderr, all else to stdout. A relative path is looked for in the "
               "job's "
               "directory and in $TMPDIR." },
+
+    /* ---- [batch] */
+    { ROWS_BATCH, "retries", &type_int, offsetof(struct config, batch_retries), "3", .min = 0, .max = 100,
+      .help =
+          "How often a line of a batch that failed is sent again before it goes to errors.jsonl. What the "
+          "engine refuses for good (400, 404, ..) is not sent again." },
+    { ROWS_BATCH, "ordered", &type_bool, offsetof(struct config, batch_ordered), "false",
+      .help = "Write results in the order of the lines of in.jsonl, instead of as they come." },
+    { ROWS_BATCH, "in_flight", &type_int, offsetof(struct config, batch_in_flight), "0", .min = 0,
+      .max = 100000,
+      .help = "The most lines of one batch that are sent and not answered; 0 for all slots of the "
+              "model's jobs." },
+    { ROWS_BATCH, "hours", &type_string, offsetof(struct config, batch_hours), "\"\"",
+      .check = batch_hours_check,
+      .help =
+          "The hours of the day in which lines are sent, by the local clock, as \"20:00-06:00\"; empty for "
+          "all." },
     { 0 },
 };
 
@@ -282,11 +300,17 @@ const struct config_section config_sections[] = {
     { "gateway", false, ROWS_GATEWAY },
     { "cluster", true, ROWS_CLUSTER | ROWS_JOB },
     { "model", true, ROWS_MODEL | ROWS_JOB },
+    { "batch", false, ROWS_BATCH },
     { 0 },
 };
 
 const struct config_later config_later[] = {
-    { "cluster", "discover" }, { "cluster", "url" },   { "cluster", "token_file" },
-    { "model", "share" },      { "model", "on_full" }, { "batch", NULL },
-    { "limits", NULL },        { "user", NULL },       { 0 },
+    { "cluster", "discover" },
+    { "cluster", "url" },
+    { "cluster", "token_file" },
+    { "model", "share" },
+    { "model", "on_full" },
+    { "limits", NULL },
+    { "user", NULL },
+    { 0 },
 };

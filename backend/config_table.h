@@ -19,6 +19,7 @@ enum config_rows {
     ROWS_CLUSTER = 4, /* struct cluster_config */
     ROWS_JOB = 8,     /* struct job_config, in [cluster.X] and [model.X] */
     ROWS_MODEL = 16,  /* struct model_config */
+    ROWS_BATCH = 32,  /* struct config */
 };
 
 #define CONFIG_MASK "***"

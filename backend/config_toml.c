@@ -75,6 +75,8 @@ char *config_to_toml(const struct config *c)
         write_rows(&out, c, ROWS_MODEL, c->models[i]);
         write_rows(&out, c, ROWS_JOB, &c->models[i]->job);
     }
+    buf_adds(&out, "\n[batch]\n");
+    write_rows(&out, c, ROWS_BATCH, c);
     return buf_take(&out);
 }
 
@@ -114,6 +116,7 @@ char *config_reference(void)
         { "[cluster.NAME]", ROWS_CLUSTER },
         { "[cluster.NAME], for all its models, or [model.NAME]", ROWS_JOB },
         { "[model.NAME]", ROWS_MODEL },
+        { "[batch]", ROWS_BATCH },
     };
     struct buf out = { 0 };
 

@@ -8,6 +8,7 @@
 #include "backend/base/timer.h"
 #include "backend/base/units.h"
 #include "backend/base/utf8.h"
+#include "backend/batch.h"
 #include "backend/cluster.h"
 #include "backend/history.h"
 #include "backend/identity.h"
@@ -98,6 +99,7 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     list_init(&h->jobs);
     list_init(&h->unwanted);
     list_init(&h->recovered);
+    list_init(&h->batches);
     int rc = make_dirs(h, mountpoint, e);
     if (rc == 0)
         rc = make_clusters(h, e);
@@ -114,6 +116,7 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     record_load(h, &h->recovered);
     history_start(h);
     recover_jobs(h);
+    batches_load(h);
     *out = h;
     return 0;
 }
@@ -129,6 +132,7 @@ void house_destroy(struct house *h)
 {
     if (!h)
         return;
+    batches_close(h);
     for (size_t i = 0; h->models && i < h->cfg->n_models; i++)
         model_destroy(h->models[i]);
     list_for_each(j, &h->jobs, struct job, link) job_destroy(j);

@@ -42,9 +42,12 @@ struct house {
     void (*door_figures)(void *arg, struct buf *out);
     void *door_figures_arg;
     const char *token; /* that the gateway asks for, borrowed from it; NULL = none; shown in `env` alone */
-    struct history *history; /* what was asked, and the store: history.h */
-    struct list recovered;   /* struct recovered (record.h): what the last mount left, until the door takes it */
-    json_t *warnings;        /* warnings.c's own */
+    struct history *history;  /* what was asked, and the store: history.h */
+    struct list batches;      /* struct batch: batch.h */
+    unsigned long last_batch; /* number of the last one's folder */
+    struct list
+        recovered;    /* struct recovered (record.h): what the last mount left, until the door takes it */
+    json_t *warnings; /* warnings.c's own */
     int lock_fd;
     uint64_t next_exchange, next_job;
     struct {

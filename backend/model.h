@@ -27,6 +27,9 @@ const char *model_state_name(enum model_state s);
 struct settings *model_settings(const struct model *m); /* its system prompt and parameters */
 struct job *model_job(const struct model *m); /* the oldest healthy one, else the oldest live one, or NULL */
 
+/* Requests that all its healthy jobs together answer at a time. */
+int model_slots(const struct model *m);
+
 /* Would a further question be refused now? 0, or -EBUSY with the sentence: asked when `ask` is opened. */
 int model_may_ask(const struct model *m, struct err *e);
 

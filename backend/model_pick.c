@@ -105,3 +105,15 @@ int model_free_slots(const struct model *m)
     list_for_each(j, &m->house->jobs, struct job, link) if (is_open(m, j)) n += m->cfg->slots - j->n_active + j->n_piped;
     return n;
 }
+
+int model_slots(const struct model *m)
+{
+    int n = 0;
+
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (model_lets_in(m, j) && j->state == JOB_HEALTHY)
+            n += m->cfg->slots;
+    }
+    return n;
+}

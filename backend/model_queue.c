@@ -194,6 +194,18 @@ int model_cancel(struct model *m, uid_t uid, const char *why)
     return n;
 }
 
+/* Work that nobody waits for stands at the end of the line, and in nobody's way. */
+static int people_waiting(const struct model *m)
+{
+    const struct list *all = &m->line.waiting;
+    int n = m->n_waiting;
+
+    for (const struct list *l = all->prev;
+         l != all && container_of(l, struct exchange, link)->priority == EXCHANGE_BACKGROUND; l = l->prev)
+        n--;
+    return n;
+}
+
 int model_may_ask(const struct model *m, struct err *e)
 {
     /* Those that a free slot takes at once do not wait; where none may wait, the first ones still wake the
@@ -204,9 +216,10 @@ int model_may_ask(const struct model *m, struct err *e)
 
     if (m->house->stopping)
         return err_set(e, -ECANCELED, "the mount is ending");
-    if (m->n_waiting >= room)
+    int waiting = people_waiting(m);
+    if (waiting >= room)
         return err_set(e, -EBUSY, "%s: %d questions wait already (max_queue); try again later", m->cfg->name,
-                       m->n_waiting);
+                       waiting);
     return 0;
 }
 

@@ -17,6 +17,8 @@ void prompt_body(const char *text, size_t len, const struct request_defaults *d,
 /* request_body.c: a chat request that somebody wrote. The model is set; what the defaults have and it has not is added. */
 int request_check(const char *text, size_t len, struct err *e);
 void request_body(const char *text, size_t len, const struct request_defaults *d, struct buf *out);
+void request_add_defaults(json_t *v, const struct request_defaults *d); /* to a request that is a JSON object */
+void body_dump(const json_t *v, struct buf *out);
 
 /* embed_body.c: a text, or a JSON array of texts; and the vectors, in the same shape, on one line. */
 int embed_check(const char *text, size_t len, struct err *e);

@@ -93,18 +93,29 @@ static void add_system(json_t *messages, const char *system)
     json_array_insert_new(messages, 0, json_pack("{s:s,s:s}", "role", "system", "content", system));
 }
 
-void request_body(const char *text, size_t len, const struct request_defaults *d, struct buf *out)
+void request_add_defaults(json_t *v, const struct request_defaults *d)
 {
-    json_t *v = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
-
     if (*d->model)
         json_object_set_new(v, "model", json_string(d->model));
     if (*d->system)
         add_system(json_object_get(v, "messages"), d->system);
     if (d->params)
         json_object_update_missing(v, (json_t *)d->params);
+}
+
+void body_dump(const json_t *v, struct buf *out)
+{
     char *all = json_dumps(v, DUMP);
+
     buf_adds(out, all ? all : "{}");
     free(all);
+}
+
+void request_body(const char *text, size_t len, const struct request_defaults *d, struct buf *out)
+{
+    json_t *v = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
+
+    request_add_defaults(v, d);
+    body_dump(v, out);
     json_decref(v);
 }

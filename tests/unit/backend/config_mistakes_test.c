@@ -31,11 +31,10 @@ static const struct {
     { "[clutser.alvis]", "f.toml:1: unknown table [clutser]; did you mean [cluster]?" },
     { "[models.x]", "f.toml:1: unknown table [models]; did you mean [model]?" },
     { "[zzzzzz]",
-      "f.toml:1: unknown table [zzzzzz]; there are [mount], [gateway], [cluster.NAME], [model.NAME]" },
+      "f.toml:1: unknown table [zzzzzz]; there are [mount], [gateway], [cluster.NAME], [model.NAME], [batch]" },
     { "listen = 1", "f.toml:1: the key \"listen\" stands in no table; ..." },
     { "\n[limits]\nwaiting = 1", "f.toml:2: the table [limits] is known but not supported by this version" },
     { "[user.anna]", "f.toml:1: the table [user] is known but not supported by this version" },
-    { "[batch]", "f.toml:1: the table [batch] is known but not supported by this version" },
     { "[server]\nport = 1\n[mount]",
       "f.toml:1: the table [server] is slullama's, and stands in a file without tables of ours" },
     { "mount = 1", "f.toml:1: \"mount\" must be a table: [mount]" },
@@ -45,6 +44,14 @@ static const struct {
     { "[cluster.a]",
       "f.toml:1: there is no [model.NAME]: write at least one that the cluster serves, or give "
       "it a catalogue" },
+
+    /* [batch] */
+    { "[batch]\nretrys = 1", "f.toml:2: unknown key \"retrys\" in [batch]; did you mean \"retries\"?" },
+    { "[batch]\nretries = -1", "f.toml:2: retries in [batch] must lie between 0 and 100, not be -1" },
+    { "[batch]\nordered = 1", "f.toml:2: ordered in [batch] must be true or false, not an integer" },
+    { "[batch]\nhours = '8-20'",
+      "f.toml:2: hours in [batch] must be two times of the day, as \"20:00-06:00\", not \"8-20\"" },
+    { "[batch.x]", "f.toml:1: ..." },
 
     /* unknown keys */
     { MODEL "[cluster.alvis]\npartitoin = 'gpu'",

@@ -65,6 +65,10 @@ static void keys_that_are_left_out_have_the_defaults_of_the_contract(void **stat
     assert_int_equal(c->wake_timeout_s, 300);
     assert_string_equal(c->while_waking, "hold");
     assert_false(c->hold_progress);
+    assert_int_equal(c->batch_retries, 3);
+    assert_int_equal(c->batch_in_flight, 0);
+    assert_false(c->batch_ordered);
+    assert_string_equal(c->batch_hours, "");
     assert_int_equal(c->cors_origins.n + c->hosts.n, 0);
     assert_non_null(c->hosts.v);
 
@@ -359,7 +363,8 @@ static void the_effective_configuration_reads_back_to_itself(void **state)
         "[model.n]\ncluster = 'b'\nengine = 'command'\ncommand = ['\xC3\xA9', '']\nexpose = true\n"
         "system = \"a\\n\\\"b\\\"\"\nparams = { temperature = 0.7, top_p = 1.0, seed = 7, logprobs = true, "
         "stop = ['a'], "
-        "tools = [{ type = 'x', \"a b\" = {} }] }\n",
+        "tools = [{ type = 'x', \"a b\" = {} }] }\n"
+        "[batch]\nretries = 0\nordered = true\nin_flight = 7\nhours = '20:00-06:00'\n",
     };
 
     (void)state;

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/call.h"
+#include "backend/base/alloc.h"
+#include "backend/base/timer.h"
+#include "backend/engine/engine.h"
+#include "backend/engine/message.h"
+#include "backend/house.h"
+#include "backend/http/http_client.h"
+#include "backend/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MAX ((size_t)64 << 20) /* bytes: as an answer to `request` */
+
+static struct call *call_of(struct exchange *x)
+{
+    return container_of(x, struct call, x);
+}
+
+static void tell(struct call *c)
+{
+    if (c->changed)
+        c->changed(c);
+}
+
+/* ---- The answer */
+
+static void take_usage(struct call *c, const json_t *answer)
+{
+    const json_t *usage = json_object_get(answer, "usage");
+    const char *finish = json_string_value(
+        json_object_get(json_array_get(json_object_get(answer, "choices"), 0), "finish_reason"));
+
+    c->x.prompt_tokens = json_integer_value(json_object_get(usage, "prompt_tokens"));
+    c->x.completion_tokens = json_integer_value(json_object_get(usage, "completion_tokens"));
+    snprintf(c->x.finish_reason, sizeof c->x.finish_reason, "%s", finish ? finish : "");
+}
+
+static void refused(struct call *c)
+{
+    struct buf why = { 0 };
+
+    message_of_body(buf_str(&c->answer), c->answer.len, &why);
+    exchange_failed(&c->x, -EIO, "the engine answered %d%s%s", c->status, why.len ? ": " : "", buf_str(&why));
+    buf_free(&why);
+}
+
+static void answered(struct call *c)
+{
+    json_t *v = json_loadb(buf_str(&c->answer), c->answer.len, JSON_ALLOW_NUL, NULL);
+
+    if (c->status < 200 || c->status > 299) {
+        refused(c);
+    } else if (!json_is_object(v)) {
+        c->status = 0;
+        exchange_failed(&c->x, -EIO, "the engine's answer is no JSON object");
+    } else {
+        take_usage(c, v);
+        exchange_done(&c->x);
+    }
+    json_decref(v);
+}
+
+static void head_cb(void *arg, const struct http_head *h)
+{
+    struct call *c = arg;
+
+    exchange_alive(&c->x);
+    c->status = h->status;
+}
+
+static void body_cb(void *arg, const char *data, size_t len)
+{
+    struct call *c = arg;
+
+    exchange_alive(&c->x);
+    if (len <= ANSWER_MAX - c->answer.len) {
+        buf_add(&c->answer, data, len);
+        return;
+    }
+    http_request_cancel(c->request);
+    c->request = NULL;
+    c->status = 0;
+    exchange_failed(&c->x, -EFBIG, "the answer was longer than %zu bytes", ANSWER_MAX);
+}
+
+static void end_cb(void *arg, int rc, bool got_byte, const char *err)
+{
+    struct call *c = arg;
+
+    (void)got_byte;
+    c->request = NULL;
+    if (rc == 0) {
+        answered(c);
+        return;
+    }
+    c->status = 0;
+    if (rc == -EPROTO)
+        exchange_failed(&c->x, -EIO, "the engine's answer is not HTTP: %s", err);
+    else
+        exchange_lost(&c->x, err);
+}
+
+/* ---- The request */
+
+static void call_send(struct exchange *x)
+{
+    static const struct http_handler handler = { .head = head_cb, .body = body_cb, .end = end_cb };
+    struct call *c = call_of(x);
+    struct job *j = x->job;
+    struct buf head = { 0 }, body = { 0 };
+    char host[300];
+
+    buf_reset(&c->answer);
+    c->status = 0;
+    c->body(c, j, &body);
+    snprintf(host, sizeof host, "%s:%d", j->host, j->port);
+    engine_post(&head, c->path, host, j->engine->has_key ? j->secret : "", body.len);
+    c->request = http_client_send(j->client, head.data, head.len, body.data, body.len, &handler, c);
+    buf_free(&head);
+    buf_free(&body);
+    c->sent = true;
+    /* The answer comes as a whole: what it takes counts from here. */
+    x->begun = wall_now();
+    exchange_alive(x);
+    tell(c);
+}
+
+static void call_changed(struct exchange *x)
+{
+    struct call *c = call_of(x);
+
+    if (x->state == EXCHANGE_WAITING)
+        c->sent = false;
+    tell(c);
+}
+
+static void call_forget_request(struct exchange *x)
+{
+    struct call *c = call_of(x);
+
+    if (c->request)
+        http_request_cancel(c->request);
+    c->request = NULL;
+    c->status = 0;
+}
+
+static void call_destroy(struct exchange *x)
+{
+    struct call *c = call_of(x);
+
+    buf_free(&c->answer);
+    free(c);
+}
+
+static const struct exchange_ops call_ops = {
+    .kind = "batch",
+    .send = call_send,
+    .drop = call_forget_request,
+    .changed = call_changed,
+    .destroy = call_destroy,
+};
+
+struct call *call_create(struct house *h, uid_t uid, const char *path)
+{
+    struct call *c = NEW(struct call);
+
+    exchange_init(&c->x, &call_ops, uid);
+    c->x.id = ++h->next_exchange;
+    c->path = path;
+    return c;
+}
+
+void call_drop(struct call *c, const char *why)
+{
+    if (!c)
+        return;
+    c->changed = NULL;
+    exchange_cancel(&c->x, why);
+    exchange_unref(&c->x);
+}

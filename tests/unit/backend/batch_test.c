@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a batch, with an engine that answers over HTTP, and over mounts. */
+#include "rig.h"
+#include "backend/batch.h"
+#include "backend/batch_inside.h"
+#include "backend/model_private.h"
+
+static const char *const all_states[] = { "empty", "held", "running", "paused", "done", "cancelled" };
+
+static struct batch *make(const char *name)
+{
+    struct batch *b;
+    struct err e = { "" };
+
+    if (batch_make(the_model(), name, 1000, &b, &e) < 0)
+        fail_msg("%s", e.text);
+    return b;
+}
+
+static void put(struct batch *b, const char *text)
+{
+    struct err e = { "" };
+
+    assert_int_equal(batch_write_open(b, &e), 0);
+    assert_int_equal(batch_truncate(b, 0, &e), 0);
+    assert_int_equal(batch_write(b, 0, text, strlen(text), &e), 0);
+    batch_write_close(b);
+}
+
+static struct batch *run(const char *name, const char *text)
+{
+    struct batch *b = make(name);
+
+    put(b, text);
+    return b;
+}
+
+static bool batch_is(const struct batch *b, enum batch_state s)
+{
+    return batch_state(b) == s;
+}
+
+static long long number(const struct batch *b, const char *field)
+{
+    json_t *status = batch_status(b);
+    long long n = json_integer_value(json_object_get(status, field));
+
+    json_decref(status);
+    return n;
+}
+
+static void expect_error(const struct batch *b, const char *words)
+{
+    json_t *status = batch_status(b);
+
+    expect_words(json_string_value(json_object_get(status, "last_error")), words);
+    json_decref(status);
+}
+
+/* How often a text is in one of its files. */
+static int count(const struct batch *b, enum batch_file which, const char *text)
+{
+    size_t len = batch_size(b, which);
+    char *all = xcalloc(1, len + 1);
+    int fd = batch_open_file(b, which), n = 0;
+
+    assert_int_equal(pread(fd, all, len, 0), len);
+    close(fd);
+    for (const char *p = all; (p = strstr(p, text)); p++)
+        n++;
+    free(all);
+    return n;
+}
+
+static void expect_verb(struct batch *b, enum batch_verb verb, int rc)
+{
+    struct err e = { "" };
+
+    assert_int_equal(batch_do(b, verb, &e), rc);
+    assert_true(rc == 0 || e.text[0]);
+}
+
+/* ---- The tests */
+
+static void each_state_has_a_name_and_a_way_on(void **state)
+{
+    (void)state;
+    for (int s = BATCH_EMPTY; s <= BATCH_CANCELLED; s++) {
+        bool leaves = false;
+        assert_string_equal(batch_state_name(s), all_states[s]);
+        for (size_t i = 0; i < batch_n_transitions; i++)
+            leaves |= (int)batch_transitions[i].state == s && (int)batch_transitions[i].next != s;
+        assert_true(leaves);
+    }
+    for (size_t i = 0; i < batch_n_transitions; i++)
+        for (size_t k = i + 1; k < batch_n_transitions; k++)
+            assert_false(batch_transitions[i].state == batch_transitions[k].state &&
+                         batch_transitions[i].event == batch_transitions[k].event);
+}
+
+static void each_line_gets_its_answer_and_the_model_may_sleep(void **state)
+{
+    (void)state;
+    rig_open("", "slots = 2\nidle_timeout = \"1s\"");
+    struct batch *b = run("one", "a\nb\nc\nd\ne\nf\ng\n");
+    assert_true(batch_is(b, BATCH_RUNNING));
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "total"), 7);
+    assert_int_equal(number(b, "done"), 7);
+    assert_int_equal(count(b, BATCH_OUT, "\n"), 7);
+    assert_int_equal(count(b, BATCH_OUT, "\"custom_id\":\"line-3\""), 1);
+    assert_int_equal(count(b, BATCH_ERRORS, "\n"), 0);
+    WAIT(model_is(MODEL_ASLEEP));
+    expect_fields(batch_status(b),
+                  "batch model state since total done failed in_flight per_s remaining_s last_error");
+}
+
+static void a_batch_begins_when_the_last_writer_is_gone(void **state)
+{
+    (void)state;
+    rig_open("", "");
+    struct batch *b = make("one");
+    assert_int_equal(batch_write_open(b, NULL), 0);
+    assert_int_equal(batch_write_open(b, NULL), 0);
+    batch_write(b, 0, "a\n", 2, NULL);
+    batch_write_close(b);
+    assert_true(batch_is(b, BATCH_EMPTY));
+    expect_verb(b, BATCH_START, -EBUSY);
+    batch_write_close(b);
+    assert_true(batch_is(b, BATCH_RUNNING));
+    assert_int_equal(batch_write_open(b, NULL), -EBUSY);
+    WAIT(batch_is(b, BATCH_DONE));
+}
+
+static void one_that_is_held_waits_for_start(void **state)
+{
+    (void)state;
+    rig_open("", "");
+    struct batch *b = make("one");
+    expect_verb(b, BATCH_PAUSE, -EINVAL);
+    expect_verb(b, BATCH_START, -EINVAL); /* there is nothing */
+    expect_verb(b, BATCH_HOLD, 0);
+    put(b, "a\n");
+    HOLDS(100, batch_is(b, BATCH_HELD) && model_is(MODEL_ASLEEP));
+    expect_verb(b, BATCH_START, 0);
+    WAIT(batch_is(b, BATCH_DONE));
+}
+
+static void what_fails_is_tried_again_and_then_an_error(void **state)
+{
+    (void)state;
+    rig_open_with("[batch]\nretries = 1", "fake = [\"parrot=--fail http-500\"]", "");
+    struct batch *b = run("one", "a\nb\n");
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "failed"), 2);
+    assert_int_equal(count(b, BATCH_ERRORS, "\"status_code\":500"), 2);
+    expect_error(b, "the engine answered 500");
+    expect_verb(b, BATCH_RETRY_FAILED, 0);
+    WAIT(number(b, "failed") == 0);
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "failed"), 2);
+    assert_int_equal(count(b, BATCH_ERRORS, "\n"), 2);
+}
+
+static void an_engine_that_dies_loses_no_line(void **state)
+{
+    (void)state;
+    rig_open("\"parrot=--fail die-before-first-byte@1\"", "slots = 1");
+    struct batch *b = run("one", "a\nb\nc\nd\n");
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "done"), 4);
+    assert_int_equal(count_jobs(), 2);
+}
+
+static void a_model_that_fails_costs_no_line_and_is_left_in_peace(void **state)
+{
+    (void)state;
+    rig_open_with("[batch]\nretries = 0", "fake = [\"parrot=--fail exit-at-start\"]", "");
+    struct batch *b = run("one", "a\nb\n");
+    WAIT(model_is(MODEL_FAILED));
+    WAIT(b->rest_until_ms > 0);
+    int jobs = count_jobs();
+    HOLDS(500, batch_is(b, BATCH_RUNNING) && count_jobs() == jobs);
+    assert_int_equal(number(b, "failed"), 0);
+    assert_int_equal(number(b, "in_flight"), 0);
+}
+
+static void a_model_that_is_stopped_pauses_its_batch(void **state)
+{
+    (void)state;
+    rig_open("\"parrot=--delay 600\"", "");
+    struct batch *b = run("one", "a\nb\n");
+    WAIT(number(b, "in_flight") == 2);
+    model_stop(the_model(), "stopped by a test");
+    WAIT(batch_is(b, BATCH_PAUSED));
+    expect_error(b, "stopped by a test");
+    assert_int_equal(number(b, "in_flight"), 0);
+}
+
+static void one_under_way_cannot_be_removed_and_one_that_rests_can(void **state)
+{
+    struct err e = { "" };
+
+    (void)state;
+    rig_open("\"parrot=--delay 600\"", "");
+    struct batch *b = run("one", "a\nb\nc\nd\ne\nf\n");
+    WAIT(number(b, "in_flight") == 4);
+    assert_int_equal(batch_remove(b, &e), -EBUSY);
+    expect_verb(b, BATCH_PAUSE, 0);
+    assert_int_equal(number(b, "in_flight"), 4);
+    assert_int_equal(b->n_out, 4); /* those that waited came back */
+    assert_int_equal(batch_remove(b, &e), -EBUSY);
+    expect_verb(b, BATCH_CANCEL, 0);
+    assert_int_equal(batch_remove(b, &e), 0);
+    assert_null(batch_find(rig.h, the_model(), 1000, "one"));
+    char *folder = xasprintf("%s/batches/1", rig.h->state_dir), *away = xasprintf("%s.removed", folder);
+    assert_int_equal(access(folder, F_OK), -1);
+    WAIT(access(away, F_OK) < 0);
+    free(folder);
+    free(away);
+}
+
+static void it_takes_no_place_of_those_who_wait(void **state)
+{
+    (void)state;
+    rig_open("\"parrot=--delay 600\"", "slots = 4\nmax_queue = 1");
+    struct batch *b = run("one", "a\nb\nc\nd\ne\nf\ng\nh\ni\n");
+    WAIT(number(b, "in_flight") == 4);
+    assert_int_equal(model_may_ask(the_model(), NULL), 0);
+    struct prompt *p = ask("people go first");
+    assert_ptr_equal(the_model()->line.waiting.next, &p->x.link);
+    assert_int_equal(model_may_ask(the_model(), NULL), -EBUSY);
+}
+
+static void batches_of_others_are_others(void **state)
+{
+    struct batch *b;
+
+    (void)state;
+    rig_open("", "");
+    make("one");
+    assert_int_equal(batch_make(the_model(), "one", 1000, &b, NULL), -EEXIST);
+    assert_int_equal(batch_make(the_model(), "one", 1001, &b, NULL), 0);
+    assert_int_equal(batch_uid(b), 1001);
+    assert_ptr_equal(batch_find(rig.h, the_model(), 1001, "one"), b);
+    assert_null(batch_find(rig.h, the_model(), 1002, "one"));
+}
+
+static void the_next_mount_goes_on(void **state)
+{
+    (void)state;
+    rig_open("\"parrot=--delay 600\"", "");
+    struct batch *b = run("one", "a\nb\nc\n");
+    expect_verb(make("held"), BATCH_HOLD, 0);
+    WAIT(number(b, "in_flight") == 3);
+    rig_close();
+    rig_open("", "");
+    b = batch_find(rig.h, the_model(), 1000, "one");
+    assert_non_null(b);
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "done"), 3);
+    assert_true(batch_is(batch_find(rig.h, the_model(), 1000, "held"), BATCH_HELD));
+    rig_close();
+    rig_open("", "");
+    b = batch_find(rig.h, the_model(), 1000, "one");
+    WAIT(number(b, "done") == 3);
+    assert_true(batch_is(b, BATCH_DONE));
+    assert_int_equal(count(b, BATCH_OUT, "\n"), 3);
+}
+
+static void a_failed_write_begins_nothing(void **state)
+{
+    (void)state;
+    rig_open("", "");
+    struct batch *b = make("one");
+    assert_int_equal(batch_write_open(b, NULL), 0);
+    assert_int_equal(batch_write(b, 0, "a\n", 2, NULL), 0);
+    assert_true(batch_write(b, (uint64_t)1 << 63, "b\n", 2, NULL) < 0);
+    batch_write_close(b);
+    HOLDS(100, batch_is(b, BATCH_EMPTY));
+    expect_error(b, "write it again");
+    put(b, "a\n");
+    WAIT(batch_is(b, BATCH_DONE));
+}
+
+static void synced_cb(void *arg, int rc)
+{
+    *(int *)arg = rc;
+}
+
+static void what_was_closed_is_on_disk_before_close_returns(void **state)
+{
+    int rc = 1;
+
+    (void)state;
+    rig_open("", "");
+    struct batch *b = make("one");
+    assert_int_equal(batch_write_open(b, NULL), 0);
+    assert_false(batch_sync(b, synced_cb, &rc)); /* there is nothing new */
+    batch_write(b, 0, "a\nb\n", 4, NULL);
+    assert_true(batch_sync(b, synced_cb, &rc));
+    WAIT(rc == 0);
+    assert_false(batch_sync(b, synced_cb, &rc));
+    /* The mount ends before the last close comes. */
+    rig_close();
+    rig_open("", "");
+    b = batch_find(rig.h, the_model(), 1000, "one");
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "done"), 2);
+}
+
+static const struct CMUnitTest tests[] = {
+    SENTENCE(each_state_has_a_name_and_a_way_on),
+    SENTENCE(each_line_gets_its_answer_and_the_model_may_sleep),
+    SENTENCE(a_batch_begins_when_the_last_writer_is_gone),
+    SENTENCE(one_that_is_held_waits_for_start),
+    SENTENCE(what_fails_is_tried_again_and_then_an_error),
+    SENTENCE(an_engine_that_dies_loses_no_line),
+    SENTENCE(a_model_that_fails_costs_no_line_and_is_left_in_peace),
+    SENTENCE(a_model_that_is_stopped_pauses_its_batch),
+    SENTENCE(one_under_way_cannot_be_removed_and_one_that_rests_can),
+    SENTENCE(it_takes_no_place_of_those_who_wait),
+    SENTENCE(batches_of_others_are_others),
+    SENTENCE(the_next_mount_goes_on),
+    SENTENCE(a_failed_write_begins_nothing),
+    SENTENCE(what_was_closed_is_on_disk_before_close_returns),
+};
+
+RIG_MAIN(tests)
