@@ -3,6 +3,7 @@
 #include "fs/ctl.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
+#include "backend/batch.h"
 #include "backend/job.h"
 #include "backend/model.h"
 #include "fs/files/verbs.h"
@@ -117,6 +118,9 @@ static int refuse(struct open_file *f, int rc, const struct err *e)
         log_warning("%s/ctl: %s", model_config(s->ptr)->name, e->text);
     else if (s->kind == SUBJECT_JOB && s->ptr)
         log_warning("jobs/%s/ctl: %s", ((struct job *)s->ptr)->name, e->text);
+    else if (s->kind == SUBJECT_BATCH && s->ptr)
+        log_warning("%s/batch/%s/ctl: %s", model_config(batch_model(s->ptr))->name, batch_name(s->ptr),
+                    e->text);
     else
         log_warning("ctl: %s", e->text);
     return rc;
@@ -243,3 +247,4 @@ static void ctl_content(struct tree *t, const struct node *n, struct buf *out)
 const struct file_ops file_ctl_house = { CTL_FILE, .verbs = verbs_house };
 const struct file_ops file_ctl_model = { CTL_FILE, .verbs = verbs_model };
 const struct file_ops file_ctl_job = { CTL_FILE, .verbs = verbs_job };
+const struct file_ops file_ctl_batch = { CTL_FILE, .verbs = verbs_batch };

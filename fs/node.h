@@ -21,7 +21,8 @@ enum subject_kind {
     SUBJECT_CLUSTER,
     SUBJECT_JOB,
     SUBJECT_ASKING,
-    SUBJECT_PAST
+    SUBJECT_PAST,
+    SUBJECT_BATCH
 };
 
 struct subject {

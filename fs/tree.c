@@ -10,6 +10,7 @@
                               system  params
          history/<id>/        prompt  reply  error  status, of the caller's own exchanges
          history/latest       -> <id>
+         batch/<name>/        in.jsonl  out.jsonl  errors.jsonl  status  progress  ctl, of the caller's own batches
          log/                 stdout  stderr
          job                  -> ../jobs/<cluster>.<id>, absent while the model sleeps
          replicas/<cluster>.<id>  -> ../../jobs/<cluster>.<id>
@@ -20,6 +21,8 @@
    a row whose file has `content` is a text made once per open; `growing` is followed by tail -f; `reply`,
    `response` and `vector` alone wait. */
 #include "fs/tree.h"
+#include "backend/base/log.h"
+#include "backend/batch.h"
 #include "backend/cluster.h"
 #include "backend/history.h"
 #include "backend/job.h"
@@ -34,7 +37,7 @@
 /* Rows of entries that come and go have names that nothing is called; the list functions say the real
  * ones. */
 static const struct dir dir_root, dir_clusters, dir_cluster, dir_jobs, dir_job, dir_job_log, dir_job_models,
-    dir_model, dir_model_log, dir_replicas, dir_history, dir_past;
+    dir_model, dir_model_log, dir_replicas, dir_history, dir_past, dir_batches, dir_batch;
 
 static const struct row top_rows[] = {
     { "/", 0755, ROW_DIR, .dir = &dir_root },
@@ -114,6 +117,8 @@ static const struct row model_rows[] = {
     { "log", 0755, ROW_DIR, .dir = &dir_model_log,
       .help = "stdout and stderr of the engine in the current job" },
     { "history", 0755, ROW_DIR, .dir = &dir_history, .help = "what you asked here, and the answers" },
+    { "batch", 0755, ROW_DIR, .dir = &dir_batches, .others = 0022,
+      .help = "mkdir NAME here: many questions in one file" },
     { "job", 0777, ROW_LINK, .link = link_current_job, .present = has_current_job,
       .help = "the current job; absent while the model sleeps" },
     { "replicas", 0755, ROW_DIR, .dir = &dir_replicas,
@@ -142,6 +147,20 @@ static const struct row past_rows[] = {
     { "reply", 0400, ROW_FILE, &file_past_reply, .help = "the answer, or what has come of it; never waits" },
     { "error", 0400, ROW_FILE, &file_past_error, .help = "why it failed; empty if it did not" },
     { "status", 0400, ROW_FILE, &file_past_status, .help = "JSON: waiting, sent, streaming, done, .." },
+    { 0 },
+};
+
+static const struct row batch_row[] = {
+    { "<name>", 0700, ROW_DIR, .dir = &dir_batch },
+};
+static const struct row batch_rows[] = {
+    { "in.jsonl", 0600, ROW_FILE, &file_batch_in,
+      .help = "write the questions, in OpenAI's batch format or a text a line; begins at close" },
+    { "out.jsonl", 0400, ROW_FILE, &file_batch_out, .help = "the answers, as they come" },
+    { "errors.jsonl", 0400, ROW_FILE, &file_batch_errors, .help = "the lines that failed, and why" },
+    { "status", 0400, ROW_FILE, &file_status_batch, .help = "JSON: its state, and how many lines are done" },
+    { "progress", 0400, ROW_FILE, &file_progress, .help = "the same in one line for people" },
+    { "ctl", 0600, ROW_FILE, &file_ctl_batch, .help = "verbs, one a line; read it for the list" },
     { 0 },
 };
 
@@ -285,6 +304,70 @@ static int find_past(struct tree *t, struct subject *s, const char *name, struct
     return 0;
 }
 
+static void as_batch(struct tree *t, struct batch *b, struct node *out)
+{
+    *out = (struct node){ .row = batch_row, .subject = subject_owned(t, SUBJECT_BATCH, b, batch_uid(b)) };
+}
+
+struct list_batches {
+    struct tree *tree;
+    each_f *each;
+    void *arg;
+};
+
+static void list_one_batch(void *arg, struct batch *b)
+{
+    struct list_batches *l = arg;
+    struct node n;
+
+    as_batch(l->tree, b, &n);
+    l->each(l->arg, batch_name(b), n.row, n.subject);
+}
+
+static void list_batches(struct tree *t, struct subject *s, each_f *each, void *arg)
+{
+    struct list_batches l = { t, each, arg };
+
+    batch_each(tree_house(t), s->ptr, tree_caller(t)->uid, list_one_batch, &l);
+}
+
+static int find_batch(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    struct batch *b = batch_find(tree_house(t), s->ptr, tree_caller(t)->uid, name);
+
+    if (!b)
+        return -ENOENT;
+    as_batch(t, b, out);
+    return 0;
+}
+
+static int make_batch(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    struct batch *b;
+    struct err e = { "" };
+    int rc = batch_make(s->ptr, name, tree_caller(t)->uid, &b, &e);
+
+    if (rc < 0) {
+        log_warning("%s/batch: %s", model_config(s->ptr)->name, e.text);
+        return rc;
+    }
+    as_batch(t, b, out);
+    return 0;
+}
+
+static int remove_batch(struct tree *t, struct subject *s)
+{
+    struct batch *b = s->ptr;
+    struct err e = { "" };
+    int rc = batch_remove(b, &e);
+
+    if (rc < 0)
+        log_warning("%s/batch/%s", model_config(batch_model(b))->name, e.text);
+    else
+        subject_gone(t, SUBJECT_BATCH, b);
+    return rc;
+}
+
 static const struct dir dir_root = { .rows = root_rows, .list = list_models, .find = find_model };
 static const struct dir dir_clusters = { .list = list_clusters, .find = find_cluster };
 static const struct dir dir_cluster = { .rows = cluster_rows };
@@ -297,6 +380,8 @@ static const struct dir dir_replicas = { .list = list_replicas, .find = find_rep
 static const struct dir dir_model_log = { .rows = model_log_rows };
 static const struct dir dir_history = { .rows = history_rows, .list = list_history, .find = find_past };
 static const struct dir dir_past = { .rows = past_rows };
+static const struct dir dir_batches = { .list = list_batches, .find = find_batch, .make = make_batch };
+static const struct dir dir_batch = { .rows = batch_rows, .remove = remove_batch };
 
 /* ---- The parts. At most 256 rows in all: see node_ino(). */
 
@@ -314,6 +399,8 @@ const struct part tree_parts[] = {
     PART("<model>/history/", SUBJECT_MODEL, history_rows),
     PART("<model>/history/", SUBJECT_PAST, past_row),
     PART("<model>/history/<id>/", SUBJECT_PAST, past_rows),
+    PART("<model>/batch/", SUBJECT_BATCH, batch_row),
+    PART("<model>/batch/<name>/", SUBJECT_BATCH, batch_rows),
     PART("clusters/", SUBJECT_CLUSTER, cluster_row),
     PART("clusters/<name>/", SUBJECT_CLUSTER, cluster_rows),
     PART("jobs/", SUBJECT_JOB, job_row),

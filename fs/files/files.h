@@ -23,6 +23,9 @@ extern const struct file_ops file_past_prompt, file_past_reply, file_past_error,
 int link_latest(struct tree *t, struct subject *s, const char *name, struct buf *target);
 bool has_history(struct tree *t, struct subject *s);
 
+/* batch.c */
+extern const struct file_ops file_batch_in, file_batch_out, file_batch_errors, file_status_batch, file_progress;
+
 /* settings.c */
 extern const struct file_ops file_system, file_params;
 

@@ -17,6 +17,8 @@ mount_with <<- END || bail 'no mount'
 	[model.failing]
 	engine = "parrot"
 	engine_args = ["--fail", "http-500"]
+	[batch]
+	retries = 0
 END
 
 tested=$(sed -n 's/^# --- //p' "$0")
@@ -71,6 +73,19 @@ if command -v git > /dev/null; then
 else
 	skip 'commit-message' 'git is not installed'
 fi
+
+# --- batch-with-make
+mkdir "$T/work"
+cd "$T/work" || exit
+printf '%s\n' 'first "one"' second third > a.questions
+seq 20 > b.questions
+ok 'batch-with-make' "$examples/batch-with-make" -j 2 "MODEL=$M/parrot"
+is 'answers are in the order of the questions' "$(cat a.answers b.answers)" "$(cat a.questions b.questions)"
+is 'it leaves no batch behind' "$(ls "$M/parrot/batch")" ''
+like 'what is done is not done again' "$("$examples/batch-with-make" "MODEL=$M/parrot")" 'Nothing to be done'
+echo x > c.questions
+not_ok 'it fails if a line does' "$examples/batch-with-make" "MODEL=$M/failing"
+cd / || exit
 
 # --- config.toml
 sed 's/^listen = .*/listen = "127.0.0.1:0"/' "$examples/config.toml" > "$T/example.toml"

@@ -41,7 +41,7 @@ static void the_directories_have_the_names_of_the_contract(void **state)
     assert_string_equal(names_of(x, "clusters/c", &l), "status auth ");
     assert_string_equal(names_of(x, "jobs", &l), "");
     assert_string_equal(names_of(x, "qwen", &l), "ask reply request response embed vector error status "
-                                                 "endpoint env ctl system params log/ history/ replicas/ ");
+                                                 "endpoint env ctl system params log/ history/ batch/ replicas/ ");
     assert_string_equal(names_of(x, "qwen/replicas", &l), "");
     assert_string_equal(names_of(x, "qwen/log", &l), "stdout stderr ");
     assert_string_equal(names_of(x, "qwen/history", &l), "");
@@ -72,7 +72,7 @@ static void a_job_has_a_directory_while_it_is_known(void **state)
     assert_string_equal(names_of(x, model, &l), "qwen@ ");
     assert_string_equal(names_of(x, "qwen", &l),
                         "ask reply request response embed vector error status "
-                        "endpoint env ctl system params log/ history/ job@ replicas/ ");
+                        "endpoint env ctl system params log/ history/ batch/ job@ replicas/ ");
     char *replica = xasprintf("qwen/replicas/%s", j->name), *there = xasprintf("../../jobs/%s", j->name);
     struct node r = node_at(x, replica);
     assert_int_equal(tree_readlink(x->tree, &r, &x->me, &target), 0);
