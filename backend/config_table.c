@@ -174,7 +174,8 @@ const struct config_key config_keys[] = {
     { ROWS_JOB, "start_timeout", &type_duration, offsetof(struct job_config, start_timeout_s), "\"0\"",
       .help = "How long a job may queue; 0 for as long as it takes." },
     { ROWS_JOB, "ready_timeout", &type_duration, offsetof(struct job_config, ready_timeout_s), "\"10m\"",
-      .help = "How long a running job's engine may take until it is healthy." },
+      .help = "How long a running job's engine may take until it is healthy, or show no progress where it tells "
+              "how far it is." },
     { ROWS_JOB, "stall_timeout", &type_duration, offsetof(struct job_config, stall_timeout_s), "\"5m\"",
       .help = "How long an engine that owes an answer may say nothing." },
     { ROWS_JOB, "lease", &type_duration, offsetof(struct job_config, lease_s), "\"10m\"",

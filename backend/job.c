@@ -55,8 +55,19 @@ static struct house *house_of(const struct job *j)
     return j->cluster->house;
 }
 
+/* Whoever waits for it to be healthy has patience with one that gets on. */
+static void mind_progress(struct job *j)
+{
+    double value = j->state == JOB_RUNNING || j->state == JOB_FOUND ? job_progress(j) : -1;
+
+    if (value >= 0 && value != inner(j)->progress_told)
+        j->progress_ms = mono_ms();
+    inner(j)->progress_told = value;
+}
+
 void job_tell(struct job *j)
 {
+    mind_progress(j);
     house_changed(house_of(j));
     model_job_news(j->model, j);
 }
@@ -204,7 +215,7 @@ static void enter_pending(struct job *j)
     link_close(j);
     watch_stop(j);
     j->queued_ms = mono_ms();
-    j->running_ms = j->healthy_ms = 0;
+    j->running_ms = j->healthy_ms = j->progress_ms = 0;
     j->host[0] = j->addr[0] = '\0';
     j->port = 0;
 }
@@ -319,7 +330,7 @@ struct job *job_new(struct cluster *c, struct model *m, char *unique_name, char 
     j->err = growing_create(LOG_KEEP);
     j->priv = NEW(struct job_inner);
     inner(j)->elapsed_s = -1;
-    inner(j)->progress.value = -1;
+    inner(j)->progress.value = inner(j)->progress_told = -1;
     inner(j)->exposed = "";
     inner(j)->comment = xstrdup("");
     inner(j)->retry = timer_create_on(h->loop, retry_cb, j);

@@ -69,6 +69,7 @@ struct job {
     bool told;     /* that its time limit comes near, by an event */
     /* mono_ms() when it began to wait (again), runs, is healthy; 0 = not yet, or not seen. */
     uint64_t queued_ms, running_ms, healthy_ms;
+    uint64_t progress_ms; /* likewise, when the number that its start tells changed last */
     uint64_t extended_ms; /* when an extension was asked for last; 0 = never */
 
     struct list active; /* exchanges SENT or STREAMING on it */

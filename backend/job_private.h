@@ -80,6 +80,7 @@ struct job_inner {
     char *run_line;           /* the `job` line of the run that counts */
     char *stale_run;          /* that of a run before a requeue */
     char *complaint;          /* the script's own words of what is wrong */
+    double progress_told;     /* the number that job_tell() has seen last; -1 = none */
     struct progress progress; /* of the engine's start, as its log or its script tells it */
     const char
         *exposed; /* "node", "cluster": to whom the script says that the engine is open; "" = nothing said */

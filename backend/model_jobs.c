@@ -292,8 +292,11 @@ static void end_retired(struct model *m)
 static uint64_t deadline(const struct model *m, const struct job *j)
 {
     int64_t s = rank(j) == 1 ? m->cfg->job.start_timeout_s : rank(j) == 2 ? m->cfg->job.ready_timeout_s : 0;
+    uint64_t from = rank(j) == 1                     ? j->queued_ms
+                    : j->progress_ms > j->running_ms ? j->progress_ms
+                                                     : j->running_ms;
 
-    return s > 0 ? (rank(j) == 1 ? j->queued_ms : j->running_ms) + (uint64_t)s * 1000 : NEVER_MS;
+    return s > 0 ? from + (uint64_t)s * 1000 : NEVER_MS;
 }
 
 static void say_late(const struct model *m, struct job *j, struct err *e)
@@ -303,8 +306,9 @@ static void say_late(const struct model *m, struct job *j, struct err *e)
                 (long long)m->cfg->job.start_timeout_s, j->reason[0] ? "; the scheduler's reason: " : "",
                 j->reason);
     else
-        err_set(e, 0, "the engine was not healthy within ready_timeout (%lld s)",
-                (long long)m->cfg->job.ready_timeout_s);
+        err_set(e, 0, "the engine was not healthy within ready_timeout (%lld s)%s",
+                (long long)m->cfg->job.ready_timeout_s,
+                j->progress_ms ? " of the last progress that it told" : "");
     job_blame(j, -ETIMEDOUT, e->text);
     if (rank(j) == 1)
         return;

@@ -466,6 +466,26 @@ static void an_engine_that_is_not_healthy_in_time_is_ended(void **state)
     WAIT(job_is(1, JOB_ENDED));
 }
 
+/* As if it had begun an hour ago. */
+static void a_start_that_gets_on_is_not_late(void **state)
+{
+    (void)state;
+    rig_open("\"parrot=--fail never-healthy\"", "ready_timeout = \"10m\"");
+    struct prompt *p = ask("a");
+    WAIT(job_is(1, JOB_FOUND));
+    struct job *j = nth_job(1);
+    inner(j)->progress = (struct progress){ .value = 0.3, .text = "pulling" };
+    job_tell(j);
+    assert_true(j->progress_ms > 0);
+    j->running_ms -= 3600 * 1000;
+    j->progress_ms -= 500 * 1000;
+    HOLDS(300, job_is(1, JOB_FOUND));
+    job_tell(j); /* the same number again is none */
+    j->progress_ms -= 200 * 1000;
+    job_tell(j);
+    expect_end(p, EXCHANGE_FAILED, -ETIMEDOUT, "ready_timeout (600 s) of the last progress");
+}
+
 static void an_engine_that_never_tells_its_address_is_ended_too(void **state)
 {
     (void)state;
@@ -623,6 +643,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(a_wake_leaves_failure_too),
     SENTENCE(a_job_that_does_not_start_in_time_is_cancelled_and_its_reason_told),
     SENTENCE(an_engine_that_is_not_healthy_in_time_is_ended),
+    SENTENCE(a_start_that_gets_on_is_not_late),
     SENTENCE(an_engine_that_never_tells_its_address_is_ended_too),
     SENTENCE(times_of_0_are_no_limits),
     SENTENCE(an_engine_that_ends_at_its_start_fails_the_model_with_its_last_line),
