@@ -112,11 +112,14 @@ static int find_pass_unknown(const struct reading *r)
 {
     struct model_config *m = *r->c->pass_unknown ? config_model(r->c, r->c->pass_unknown) : NULL;
 
+    if (!m)
+        m = config_share(r->c, r->c->pass_unknown);
     if (m)
         m->takes_unknown = true;
     else if (*r->c->pass_unknown)
         return config_fail_at(r, "gateway.pass_unknown",
-                              "pass_unknown in [gateway] names no model: \"%.80s\"", r->c->pass_unknown);
+                              "pass_unknown in [gateway] names no model and no share: \"%.80s\"",
+                              r->c->pass_unknown);
     return 0;
 }
 
@@ -178,7 +181,11 @@ int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
     if (rc == 0)
         rc = add_implied(&r);
     if (rc == 0)
+        rc = config_join_shares(&r);
+    if (rc == 0)
         rc = config_fill(&r);
+    if (rc == 0)
+        rc = config_settle_shares(&r);
     if (rc == 0)
         rc = check_all_aliases(&r);
     if (rc == 0)

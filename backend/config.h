@@ -58,6 +58,7 @@ struct model_config {
     char *engine;                   /* a row of engines[] in backend/engine/engine.c */
     char *model;                    /* what the engine loads */
     struct strings aliases;         /* without the model's own name */
+    char *share;                    /* models with the same one live in one job; "" = it has its own */
     char *description;
     char *system;                   /* the system prompt until another is written; "" = none */
     json_t *params;                 /* object: parameters of requests, likewise */
@@ -115,7 +116,7 @@ struct config {
     bool batch_ordered;
     char *batch_hours;             /* "" = all, or HH:MM-HH:MM */
 
-    char *pass_unknown;            /* a model that gets requests for names that nobody has; "" = none */
+    char *pass_unknown;            /* a model or share that gets requests for names that nobody has; "" = none */
     json_t *slullama;              /* settings of slullama's own file ("section.key"); NULL = the file is ours */
 
     struct cluster_config **clusters;
@@ -160,6 +161,9 @@ int model_name_check(const char *name, struct err *e);
 /* The key of a model that was found rather than configured: what fits of its name, "-" for each other character, "m-"
  * before what no model can be called, "-2", "-3" .. where it is a key of taken (may be NULL). Pure; the caller frees it. */
 char *name_for_found(const char *original, const json_t *taken);
+
+/* The first model of a share, whose job it is; NULL if there is none. */
+struct model_config *config_share(const struct config *c, const char *share);
 
 /* Model by key or alias; NULL if there is none. */
 struct model_config *config_model(const struct config *c, const char *name);

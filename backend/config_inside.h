@@ -26,6 +26,11 @@ int config_check_tables(const struct reading *r); /* config_known.c: which table
 /* config_catalogue.c: the models of the catalogues as tables behind those of the file. */
 int config_add_catalogues(const struct reading *r);
 
+/* config_share.c: what one model says of a job that it shares goes into the tables of the others; then, once there are
+ * structs, an engine that cannot be shared is refused, and the first one pulls what all of them load. */
+int config_join_shares(const struct reading *r);
+int config_settle_shares(const struct reading *r);
+
 int config_fill(const struct reading *r); /* config_fill.c: the structs from the tables, with the defaults */
 
 /* Free what the fields of these rows (enum config_rows) own in the struct at base. */

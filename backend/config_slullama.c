@@ -7,7 +7,6 @@
 #include "backend/base/log.h"
 #include "backend/config_table.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +14,8 @@
 #include <string.h>
 
 #define NO_OPTION GIVEN_OPTIONS
-#define CLUSTER   "slurm" /* what the cluster of the file is called */
+#define CLUSTER   "slurm"  /* what the cluster of the file is called */
+#define SHARE     "ollama" /* and what its models share */
 
 static const struct row {
     const char *section, *key;
@@ -43,7 +43,7 @@ static const struct row {
     { "ollama", "copy_binary", "false", NULL, NO_OPTION, "model", "copy_binary" },
     { "ollama", "copy_source", "\"\"", NULL, NO_OPTION, "model", "copy_source" },
     { "ollama", "cleanup_binary", "false", NULL, NO_OPTION, "model", "cleanup_binary" },
-    { "ollama", "pre_pull", "[]", NULL, NO_OPTION, "model", "pre_pull" },
+    { "ollama", "pre_pull", "[]", NULL, NO_OPTION, NULL, NULL },
     { "client", "host", "\"\"", "SLULLAMA_HOST", GIVEN_HOST, NULL, NULL },
     { "client", "server_port", "11435", "SLULLAMA_SERVER_PORT", GIVEN_PORT, NULL, NULL },
     { "client", "token", "\"\"", "SLULLAMA_TOKEN", GIVEN_TOKEN, NULL, NULL },
@@ -265,20 +265,6 @@ int slullama_number(const json_t *settings, const char *key)
 
 /* ---- Into tables of ours */
 
-char *slullama_directory_name(const char *model)
-{
-    char *name = xasprintf("%.64s", model);
-
-    for (char *p = name; *p; p++)
-        if (!isalnum((unsigned char)*p) && !strchr("._+-", *p))
-            *p = '-';
-    if (model_name_check(name, NULL) == 0)
-        return name;
-    char *prefixed = xasprintf("m-%.62s", name); /* a reserved word, or no letter in front */
-    free(name);
-    return prefixed;
-}
-
 /* Slurm's nodes open the log by themselves: a directory that each has for itself is none that we can read. */
 static bool is_of_one_node(const char *dir)
 {
@@ -305,31 +291,39 @@ static void set_workdir(const json_t *settings, json_t *cluster)
             dir);
 }
 
-/* Further models of the one Ollama are names of the first one's directory; the gateway gives the engine their own. */
-static json_t *further_names(const json_t *pulled, const char *name)
+/* The models of the one Ollama; what the first says of their job counts for all. */
+static json_t *models_of(const json_t *pulled, json_t *first)
 {
-    json_t *names = json_array(), *seen = json_object(), *one;
+    json_t *models = json_object(), *seen = json_object(), *one;
     size_t i;
 
-    json_object_set_new(seen, name, json_true());
     json_array_foreach((json_t *)pulled, i, one)
     {
-        char *directory = slullama_directory_name(json_string_value(one));
-        if (!json_object_get(seen, directory))
-            json_array_append_new(names, json_string(directory));
-        json_object_set_new(seen, directory, json_true());
-        free(directory);
+        const char *original = json_string_value(one);
+        if (!*original || json_object_get(seen, original))
+            continue;
+        char *name = name_for_found(original, models);
+        json_t *table = json_object_size(models) == 0 ? json_incref(first) : json_object();
+        json_object_set_new(table, "share", json_string(SHARE));
+        json_object_set(table, "model", one);
+        json_object_set_new(models, name, table);
+        json_object_set_new(seen, original, json_true());
+        free(name);
+    }
+    if (json_object_size(models) == 0) {
+        json_object_set_new(first, "share", json_string(SHARE));
+        json_object_set(models, SHARE, first);
     }
     json_decref(seen);
-    return names;
+    return models;
 }
 
-static json_t *gateway_of(const json_t *settings, const struct slullama_given *given, const char *name)
+static json_t *gateway_of(const json_t *settings, const struct slullama_given *given)
 {
     const char *token = slullama_text(settings, "server.token");
     const char *file = given ? given->v[GIVEN_TOKEN_FILE] : NULL;
     bool keyed = given && given->serving && (*token || file);
-    json_t *gateway = json_pack("{s:s}", "pass_unknown", name);
+    json_t *gateway = json_pack("{s:s}", "pass_unknown", SHARE);
 
     if (given && given->serving)
         json_object_set_new(
@@ -345,12 +339,9 @@ static json_t *gateway_of(const json_t *settings, const struct slullama_given *g
 
 json_t *slullama_translate(const json_t *settings, const struct slullama_given *given)
 {
-    const json_t *pulled = json_object_get(settings, "ollama.pre_pull");
-    const char *first = json_string_value(json_array_get(pulled, 0));
-    char *name = first ? slullama_directory_name(first) : xstrdup("ollama");
-    json_t *cluster = json_pack("{s:s}", "kind", "slurm");
-    json_t *model = json_pack("{s:s,s:s,s:o}", "engine", "ollama", "model", first ? first : "", "aliases",
-                              further_names(pulled, name));
+    bool extends = !strcmp(slullama_text(settings, "slurm.keep_alive"), "extend");
+    json_t *cluster = json_pack("{s:s,s:s}", "kind", "slurm", "keep_alive", extends ? "extend" : "cancel");
+    json_t *model = json_pack("{s:s}", "engine", "ollama");
     char path[64];
 
     for (size_t i = 0; i < N_ROWS; i++) {
@@ -365,10 +356,10 @@ json_t *slullama_translate(const json_t *settings, const struct slullama_given *
     json_object_set_new(cluster, "idle_timeout",
                         json_sprintf("%dm", slullama_number(settings, "slurm.idle_timeout")));
     set_workdir(settings, cluster);
-    json_t *doc = json_pack("{s:o,s:{s:o},s:{s:o}}", "gateway", gateway_of(settings, given, name), "cluster",
-                            CLUSTER, cluster, "model", name, model);
-    free(name);
-    return doc;
+    json_t *models = models_of(json_object_get(settings, "ollama.pre_pull"), model);
+    json_decref(model);
+    return json_pack("{s:o,s:{s:o},s:o}", "gateway", gateway_of(settings, given), "cluster", CLUSTER, cluster,
+                     "model", models);
 }
 
 /* ---- Options beside a file of ours */

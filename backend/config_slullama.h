@@ -51,7 +51,4 @@ json_t *slullama_translate(const json_t *settings, const struct slullama_given *
 /* Put the options, and the variables that concern a server, into a file of ours. -EINVAL for a value that is no number. */
 int slullama_override(json_t *doc, const struct slullama_given *given, struct err *e);
 
-/* A name of a model in Ollama's library as the name of a directory: CONTRACT.md section 2. The caller frees it. */
-char *slullama_directory_name(const char *model);
-
 #endif

@@ -90,8 +90,8 @@ const struct config_key config_keys[] = {
 
     { ROWS_GATEWAY, "pass_unknown", &type_string, offsetof(struct config, pass_unknown), "\"\"",
       .help =
-          "A model that gets the requests for names which no model has, with their own name: an Ollama that "
-          "has more models than are written here." },
+          "A model, or a share, that gets the requests for names which no model has, with their own name: an "
+          "Ollama that has more models than are written here." },
 
     /* ---- [cluster.NAME] */
     { ROWS_CLUSTER, "kind", &type_word, offsetof(struct cluster_config, kind), "\"slurm\"",
@@ -200,6 +200,11 @@ const struct config_key config_keys[] = {
       .check = check_alias, .help = "Other names of the model." },
     { ROWS_MODEL, "description", &type_string, offsetof(struct model_config, description), "\"\"",
       .check = check_line, .help = "A line for people." },
+    { ROWS_MODEL, "share", &type_string, offsetof(struct model_config, share), "\"\"", .check = check_line,
+      .help =
+          "Models with the same share live in one job, whose engine loads and unloads what requests name: "
+          "ollama, parrot, or a command that can. What one of them says of the job counts for all; see "
+          "SHARED JOBS." },
     { ROWS_MODEL, "system", &type_string, offsetof(struct model_config, system), "\"\"",
       .help = "The system prompt, until another is written to the file system: it goes before each ask, and "
               "before "
@@ -309,7 +314,6 @@ const struct config_later config_later[] = {
     { "cluster", "discover" },
     { "cluster", "url" },
     { "cluster", "token_file" },
-    { "model", "share" },
     { "model", "on_full" },
     { "limits", NULL },
     { "user", NULL },

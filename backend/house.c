@@ -133,7 +133,7 @@ void house_destroy(struct house *h)
     if (!h)
         return;
     batches_close(h);
-    for (size_t i = 0; h->models && i < h->cfg->n_models; i++)
+    for (size_t i = h->models ? h->cfg->n_models : 0; i-- > 0;) /* the first of a share goes last */
         model_destroy(h->models[i]);
     list_for_each(j, &h->jobs, struct job, link) job_destroy(j);
     recover_finish(h);
@@ -313,7 +313,7 @@ json_t *house_status(const struct house *h)
     {
         if (j->name)
             json_object_set_new(jobs, j->name,
-                                json_pack("{s:[s],s:o,s:o}", "models", j->config->name, "state",
+                                json_pack("{s:o,s:o,s:o}", "models", job_models(j), "state",
                                           json_str(j->word), "node", json_str(job_node(j))));
     }
     for (size_t i = 0; i < h->cfg->n_clusters; i++)

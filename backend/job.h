@@ -108,6 +108,7 @@ bool job_live(const struct job *j);           /* not ENDED */
 bool job_has_slot(const struct job *j);       /* HEALTHY and fewer active than slots */
 const char *job_state_name(enum job_state s); /* "submitting" .. the phase in status */
 json_t *job_status(const struct job *j);      /* CONTRACT.md section 5; a new reference */
+json_t *job_models(const struct job *j);      /* names of those who share it; a new reference */
 const char *job_node(const struct job *j);    /* "" while it has none; borrowed */
 double job_progress(const struct job *j);     /* of its engine's loading, 0 to 1; -1 = not told */
 

@@ -82,16 +82,29 @@ void job_last_words(const struct job *j, struct buf *out)
     free(tail);
 }
 
+json_t *job_models(const struct job *j)
+{
+    const struct house *h = j->cluster->house;
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < h->cfg->n_models; i++)
+        if (model_has_job(h->models[i], j))
+            json_array_append_new(names, json_string(h->cfg->models[i]->name));
+    if (json_array_size(names) == 0)
+        json_array_append_new(names, json_string(j->config->name));
+    return names;
+}
+
 json_t *job_status(const struct job *j)
 {
     const char *endpoint = j->cluster->house->endpoint;
     char *url = endpoint[0] && j->name ? xasprintf("%s/jobs/%s", endpoint, j->name) : NULL;
     struct timespec start = { .tv_sec = j->expected_start }, ends = { .tv_sec = j->ends_at };
     json_t *s = json_pack(
-        "{s:o,s:o,s:s,s:[s],s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:i,s:o,s:o,s:o}", "id",
-        json_str(j->id), "name", json_str(j->name), "cluster", j->cluster->cfg->name, "models",
-        j->config->name, "state", json_str(j->word), "phase", job_state_name(j->state), "since",
-        json_time(&j->since), "reason", json_str(job_reason(j)), "queue_position",
+        "{s:o,s:o,s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:i,s:o,s:o,s:o}", "id",
+        json_str(j->id), "name", json_str(j->name), "cluster", j->cluster->cfg->name, "models", job_models(j),
+        "state", json_str(j->word), "phase", job_state_name(j->state), "since", json_time(&j->since),
+        "reason", json_str(job_reason(j)), "queue_position",
         j->queue_position > 0 ? json_integer(j->queue_position) : json_null(), "expected_start",
         json_time(&start), "node", json_str(job_node(j)), "port",
         j->port ? json_integer(j->port) : json_null(), "url", json_str(url), "workdir", j->workdir,

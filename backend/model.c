@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* While none is healthy, jobs that are lost are replaced so often in a row: a cluster that takes each away again
  * will do it once more, and the people who wait should hear of it. */
@@ -68,6 +69,18 @@ const char *model_state_name(enum model_state s)
 
 static void enter(struct model *m, enum model_event ev);
 
+void model_event(const struct model *m, enum model_state from, const char *reason)
+{
+    const struct job *j = model_job(m);
+
+    for (size_t i = 0; i < m->house->cfg->n_models; i++) {
+        const struct model *one = m->house->models[i];
+        if (one->pool == m)
+            house_event(m->house, "model", one->cfg->name, j ? j->name : NULL, one->cfg->cluster->name,
+                        names[from], names[m->state], reason);
+    }
+}
+
 void model_handle(struct model *m, enum model_event ev, const char *reason)
 {
     for (size_t i = 0; i < model_n_transitions; i++) {
@@ -78,9 +91,7 @@ void model_handle(struct model *m, enum model_event ev, const char *reason)
         m->state = t->next;
         if (from != t->next)
             m->since = wall_now();
-        const struct job *j = model_job(m);
-        house_event(m->house, "model", m->cfg->name, j ? j->name : NULL, m->cfg->cluster->name, names[from],
-                    names[t->next], reason);
+        model_event(m, from, reason);
         enter(m, ev);
         return;
     }
@@ -114,7 +125,7 @@ static void enter_ready(struct model *m)
 static void enter_draining(struct model *m, enum model_event ev)
 {
     if (ev == MODEL_STOP)
-        model_cancel(m, (uid_t)-1, m->house->stopping ? "the mount ended" : "the model was stopped");
+        model_cancel(m, NULL, (uid_t)-1, m->house->stopping ? "the mount ended" : "the model was stopped");
     if (ev != MODEL_JOB_CANCELLED)
         model_let_all_go(m, ev == MODEL_IDLE ? "nobody asked for idle_timeout" : "stopped");
 }
@@ -274,12 +285,13 @@ void model_want(struct model *m)
 void model_wake_for(struct model *m, int64_t time_s)
 {
     if (!m->house->stopping)
-        m->time_s = time_s;
+        m->pool->time_s = time_s;
     model_wake(m);
 }
 
 void model_wake(struct model *m)
 {
+    m = m->pool;
     if (m->house->stopping)
         return;
     model_want(m);
@@ -288,13 +300,23 @@ void model_wake(struct model *m)
 
 void model_stop(struct model *m, const char *why)
 {
+    m = m->pool;
     m->stopped = true;
-    model_cancel(m, (uid_t)-1, why);
+    model_cancel(m, NULL, (uid_t)-1, why);
     model_handle(m, MODEL_STOP, why);
     model_let_all_go(m, why); /* those too that only finish what they have */
 }
 
 /* ---- Making and showing */
+
+/* The first of its share, which was made before it. */
+static struct model *pool_of(const struct house *h, struct model *m)
+{
+    for (size_t i = 0; *m->cfg->share && i < h->cfg->n_models && h->models[i]; i++)
+        if (strcmp(h->models[i]->cfg->share, m->cfg->share) == 0)
+            return h->models[i]->pool;
+    return m;
+}
 
 struct model *model_create(struct house *h, const struct model_config *cfg)
 {
@@ -302,13 +324,14 @@ struct model *model_create(struct house *h, const struct model_config *cfg)
 
     m->house = h;
     m->cfg = cfg;
+    m->pool = pool_of(h, m);
     m->settings = settings_create(h, cfg);
     m->since = wall_now();
     line_init(&m->line);
     m->replicas = cfg->replicas;
     m->idle = timer_create_on(h->loop, idle_cb, m);
     m->mind = timer_create_on(h->loop, model_mind_cb, m);
-    if (cfg->min > 0)
+    if (cfg->min > 0 && m->pool == m)
         model_mind(m); /* when the loop runs: jobs of an earlier mount may be adopted before */
     return m;
 }
@@ -317,7 +340,7 @@ void model_destroy(struct model *m)
 {
     if (!m)
         return;
-    model_cancel(m, (uid_t)-1, "the mount ended");
+    model_cancel(m->pool, m, (uid_t)-1, "the mount ended");
     mailbox_forget(m->house->mail, m);
     timer_destroy(m->idle);
     timer_destroy(m->mind);
@@ -344,21 +367,26 @@ struct settings *model_settings(const struct model *m)
 
 enum model_state model_state(const struct model *m)
 {
-    return m->state;
+    return m->pool->state;
 }
 
 json_t *model_since(const struct model *m)
 {
-    return json_time(&m->since);
+    return json_time(&m->pool->since);
 }
 
 void model_counts(const struct model *m, int *waiting, int *active)
 {
-    *waiting = m->n_waiting;
-    *active = m->n_active;
+    *waiting = m->own_waiting;
+    *active = m->own_active;
 }
 
 bool model_is_wanted(const struct model *m)
 {
-    return m->n_waiting > 0 || m->n_active > 0 || m->woken;
+    return m->pool->n_waiting > 0 || m->pool->n_active > 0 || m->pool->woken;
+}
+
+bool model_has_job(const struct model *m, const struct job *j)
+{
+    return j->model == m->pool;
 }

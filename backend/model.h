@@ -18,6 +18,8 @@ struct settings;
 
 enum model_state { MODEL_ASLEEP, MODEL_QUEUED, MODEL_STARTING, MODEL_READY, MODEL_DRAINING, MODEL_FAILED };
 
+/* A model whose cfg->share an earlier one of the house has gets that one's jobs: what is said below of states and jobs
+ * is then said of all of them. */
 struct model *model_create(struct house *h, const struct model_config *cfg);
 void model_destroy(struct model *m); /* exchanges left are cancelled; NULL is allowed */
 
@@ -33,7 +35,10 @@ int model_slots(const struct model *m);
 /* Would a further question be refused now? 0, or -EBUSY with the sentence: asked when `ask` is opened. */
 int model_may_ask(const struct model *m, struct err *e);
 
-/* j is one of its jobs, and takes new questions. */
+/* j is, or was, one of its jobs: all models of a share have the same. */
+bool model_has_job(const struct model *m, const struct job *j);
+
+/* Likewise, and takes new questions. */
 bool model_lets_in(const struct model *m, const struct job *j);
 
 /* Take a question: wakes the model if need be. A reference of x is taken until it ended. -EBUSY (queue full),
@@ -74,7 +79,8 @@ json_t *model_status(const struct model *m);
 int64_t model_wait_s(const struct model *m); /* until it may be ready, as far as that is known; 0 = it is not */
 void model_counts(const struct model *m, int *waiting, int *active); /* also how the root's status shows it */
 
-unsigned model_wakes(const struct model *m); /* jobs that were asked for */
+unsigned
+model_wakes(const struct model *m); /* jobs that were asked for; those of a share count for its first */
 
 /* ---- for exchange.c, job.c and prompt.c */
 void model_requeue(struct model *m, struct exchange *x); /* lost before its first text: first in line again */

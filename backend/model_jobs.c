@@ -37,7 +37,7 @@ bool model_keeps(const struct model *m, const struct job *j)
 
 bool model_lets_in(const struct model *m, const struct job *j)
 {
-    return model_keeps(m, j) && !j->retiring;
+    return model_keeps(m->pool, j) && !j->retiring;
 }
 
 static bool is_fresh(const struct model *m, const struct job *j)
@@ -94,6 +94,7 @@ struct job *model_job(const struct model *m)
 {
     struct job *kept = NULL, *held = NULL;
 
+    m = m->pool;
     if (m->state == MODEL_ASLEEP || m->state == MODEL_FAILED)
         return NULL;
     list_for_each(j, &m->house->jobs, struct job, link)
@@ -186,6 +187,7 @@ uint64_t model_fill(struct model *m)
 
 void model_adopt(struct model *m, struct job *j)
 {
+    m = m->pool;
     j->model = m;
     if (!is_awake(m))
         m->target = model_floor(m);
@@ -288,7 +290,7 @@ static void end_retired(struct model *m)
 
 /* ---- Deadlines */
 
-/* mono_ms() of its next one; NEVER_MS = it has none. */
+/* mono_ms() of its next one; NEVER_MS = it has none. A start that gets on, as a long pull does, is not late. */
 static uint64_t deadline(const struct model *m, const struct job *j)
 {
     int64_t s = rank(j) == 1 ? m->cfg->job.start_timeout_s : rank(j) == 2 ? m->cfg->job.ready_timeout_s : 0;

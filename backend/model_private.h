@@ -26,9 +26,18 @@ struct model {
     struct house *house;
     const struct model_config *cfg;
     struct settings *settings;
+    /* Whose jobs answer its questions: the first model of its share, or itself. All that follows is that one's, and
+     * unused in the others, but for what is marked as its own. */
+    struct model *pool;
+    /* Its own. */
+    int own_waiting, own_active;
+    unsigned long done, failed;
+    int64_t prompt_tokens, completion_tokens;
+    double per_s; /* of the last answer with figures; 0 = none yet */
+
     enum model_state state;
     struct timespec since;
-    struct line line; /* the questions that wait */
+    struct line line; /* the questions that wait, of all who share its jobs */
     int n_waiting, n_active;
     bool woken; /* without a question, and it is not ready yet */
     unsigned wakes;
@@ -36,10 +45,7 @@ struct model {
     struct timespec idle_since; /* zero while it is busy or not READY */
     uint64_t idle_ms;           /* the same by mono_ms() */
     bool dispatching;           /* a dispatch is posted */
-    unsigned long done, failed;
-    int64_t prompt_tokens, completion_tokens;
-    double per_s; /* of the last answer with figures; 0 = none yet */
-    int rc;       /* of last_error */
+    int rc;                     /* of last_error */
     char *last_error;
 
     /* model_jobs.c */
@@ -72,8 +78,9 @@ struct model {
 /* model.c */
 /* The one function that changes the state. */
 void model_handle(struct model *m, enum model_event ev, const char *reason);
-void model_want(struct model *m);                                /* a question or a person is there */
-void model_set_error(struct model *m, int rc, const char *text); /* NULL: there is none */
+void model_want(struct model *m); /* a question or a person is there */
+void model_event(const struct model *m, enum model_state from, const char *reason); /* of all who share */
+void model_set_error(struct model *m, int rc, const char *text);                    /* NULL: there is none */
 
 /* ---- model_jobs.c: a job is kept while it counts for the model: live, and not let go. */
 bool model_keeps(const struct model *m, const struct job *j);
@@ -121,6 +128,6 @@ void model_fail_waiting(struct model *m, const struct timespec *until);
 void model_fail_orphans(struct model *m); /* what waits for one job that takes no more questions */
 
 /* All of one user's, or of all with (uid_t)-1. How many. */
-int model_cancel(struct model *m, uid_t uid, const char *why);
+int model_cancel(struct model *m, const struct model *of, uid_t uid, const char *why);
 
 #endif

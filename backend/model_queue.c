@@ -19,13 +19,15 @@ static void hand_out(struct model *m, struct exchange *x, struct job *j)
     line_take(&m->line, x);
     m->n_waiting--;
     m->n_active++;
+    x->model->own_waiting--;
+    x->model->own_active++;
     x->job = j;
     x->state = EXCHANGE_SENT;
     snprintf(x->job_name, sizeof x->job_name, "%s", j->name ? j->name : "");
     list_append(&j->active, &x->link);
     j->n_active++;
     m->house->used.count++;
-    tell_use(m);
+    tell_use(x->model);
     x->ops->send(x);
     house_changed(m->house);
 }
@@ -51,6 +53,7 @@ static void dispatch(void *arg, int what)
 
 void model_post_dispatch(struct model *m)
 {
+    m = m->pool;
     if (m->dispatching)
         return;
     m->dispatching = true;
@@ -76,6 +79,7 @@ void model_rewind_idle(struct model *m)
 
 void model_mind_idle(struct model *m)
 {
+    m = m->pool;
     bool idle = m->state == MODEL_READY && m->n_waiting == 0 && m->n_active == 0;
 
     if (!idle) {
@@ -94,14 +98,16 @@ static void unlink_active(struct model *m, struct exchange *x)
     x->job->n_active--;
     x->job->n_piped -= x->piped;
     x->job = NULL;
-    m->n_active--;
+    m->own_active--;
+    m->pool->n_active--;
 }
 
 void model_requeue(struct model *m, struct exchange *x)
 {
     unlink_active(m, x);
-    line_put_back(&m->line, x);
-    m->n_waiting++;
+    line_put_back(&m->pool->line, x);
+    m->own_waiting++;
+    m->pool->n_waiting++;
     house_changed(m->house);
     model_post_dispatch(m);
 }
@@ -120,7 +126,7 @@ static void count(struct model *m, const struct exchange *x)
     if (x->state == EXCHANGE_DONE && x->completion_tokens > 1 && x->begun.tv_sec && seconds > 0)
         m->per_s = (double)x->completion_tokens / seconds;
     if (x->state == EXCHANGE_DONE && x->begun.tv_sec && !x->piped)
-        model_learn_answer(m, seconds);
+        model_learn_answer(m->pool, seconds);
 }
 
 void model_exchange_ended(struct model *m, struct exchange *x)
@@ -130,7 +136,8 @@ void model_exchange_ended(struct model *m, struct exchange *x)
         unlink_active(m, x);
     } else {
         list_remove(&x->link);
-        m->n_waiting--;
+        m->own_waiting--;
+        m->pool->n_waiting--;
     }
     x->model = NULL;
     count(m, x);
@@ -161,48 +168,51 @@ void model_fail_waiting(struct model *m, const struct timespec *until)
         exchange_failed(x, m->rc, "%s", m->last_error ? m->last_error : "the model failed");
 }
 
-/* Those of one user, or of all with -1, in a list of their own: the end of one may end others, or bring new
- * ones. */
-static void take_out(struct list *from, uid_t uid, struct list *out)
+/* Those of one model, or of all with NULL, and of one user, or of all with -1, in a list of their own: the end of one
+ * may end others, or bring new ones. */
+static void take_out(struct list *from, const struct model *of, uid_t uid, struct list *out)
 {
     list_init(out);
     list_for_each(x, from, struct exchange, link)
     {
-        if (uid != (uid_t)-1 && x->uid != uid)
+        if ((uid != (uid_t)-1 && x->uid != uid) || (of && x->model != of))
             continue;
         list_remove(&x->link);
         list_append(out, &x->link);
     }
 }
 
-static void cancel_all(struct list *exchanges, uid_t uid, const char *why, int *n)
+static void cancel_all(struct list *exchanges, const struct model *of, uid_t uid, const char *why, int *n)
 {
     struct list all;
 
-    take_out(exchanges, uid, &all);
+    take_out(exchanges, of, uid, &all);
     for (struct exchange *x; (x = list_first(&all, struct exchange, link)); ++*n)
         exchange_cancel(x, why);
 }
 
-int model_cancel(struct model *m, uid_t uid, const char *why)
+int model_cancel(struct model *m, const struct model *of, uid_t uid, const char *why)
 {
     int n = 0;
 
-    cancel_all(&m->line.waiting, uid, why, &n);
+    cancel_all(&m->line.waiting, of, uid, why, &n);
     list_for_each(j, &m->house->jobs, struct job, link) if (j->model == m)
-        cancel_all(&j->active, uid, why, &n);
+        cancel_all(&j->active, of, uid, why, &n);
     return n;
 }
 
 /* Work that nobody waits for stands at the end of the line, and in nobody's way. */
 static int people_waiting(const struct model *m)
 {
-    const struct list *all = &m->line.waiting;
-    int n = m->n_waiting;
+    const struct list *all = &m->pool->line.waiting;
+    int n = m->own_waiting;
 
-    for (const struct list *l = all->prev;
-         l != all && container_of(l, struct exchange, link)->priority == EXCHANGE_BACKGROUND; l = l->prev)
-        n--;
+    for (const struct list *l = all->prev; l != all; l = l->prev) {
+        const struct exchange *x = container_of(l, struct exchange, link);
+        if (x->priority != EXCHANGE_BACKGROUND)
+            break;
+        n -= x->model == m;
+    }
     return n;
 }
 
@@ -210,8 +220,9 @@ int model_may_ask(const struct model *m, struct err *e)
 {
     /* Those that a free slot takes at once do not wait; where none may wait, the first ones still wake the
      * model. */
-    bool at_once = m->state == MODEL_READY || m->cfg->max_queue == 0;
-    int slots = m->state == MODEL_READY ? model_free_slots(m) : m->cfg->slots - m->n_active;
+    const struct model *pool = m->pool;
+    bool at_once = pool->state == MODEL_READY || m->cfg->max_queue == 0;
+    int slots = pool->state == MODEL_READY ? model_free_slots(pool) : m->cfg->slots - pool->n_active;
     int room = m->cfg->max_queue + (at_once && slots > 0 ? slots : 0);
 
     if (m->house->stopping)
@@ -228,6 +239,8 @@ static void take(struct model *m, struct exchange *x)
     exchange_ref(x);
     x->model = m;
     x->state = EXCHANGE_WAITING;
+    m->own_waiting++;
+    m = m->pool;
     line_add(&m->line, x);
     m->n_waiting++;
     if (m->n_waiting + m->n_active > m->most_asked)
@@ -283,5 +296,6 @@ void model_fail_orphans(struct model *m)
 
 int model_cancel_all(struct model *m, uid_t uid)
 {
-    return model_cancel(m, uid, m->house->stopping ? "the mount ended" : "cancelled by `cancel all`");
+    return model_cancel(m->pool, m, uid,
+                        m->house->stopping ? "the mount ended" : "cancelled by `cancel all`");
 }

@@ -50,8 +50,7 @@ static void set_target(struct model *m, int n, const char *why)
 
     snprintf(text, sizeof text, "%d jobs instead of %d: %s", n, m->target, why);
     m->target = n;
-    house_event(m->house, "model", m->cfg->name, NULL, m->cfg->cluster->name, model_state_name(m->state),
-                model_state_name(m->state), text);
+    model_event(m, m->state, text);
 }
 
 static uint64_t up(struct model *m, uint64_t now)
@@ -109,6 +108,7 @@ uint64_t model_scale(struct model *m)
 
 int model_set_replicas(struct model *m, int n, struct err *e)
 {
+    m = m->pool;
     if (n < 1 || n > m->cfg->cluster->max_jobs)
         return err_set(e, -EINVAL,
                        "replicas %d: from 1 to %d jobs can be had (max_jobs of cluster %s); `stop` ends all",
@@ -143,6 +143,7 @@ uint64_t model_pinned_ms(const struct model *m)
 
 void model_pin(struct model *m, int64_t seconds)
 {
+    m = m->pool;
     m->pinned_until = (struct timespec){ 0 };
     if (seconds > 0) {
         m->pinned_until.tv_sec = wall_now().tv_sec + seconds;

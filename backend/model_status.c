@@ -11,7 +11,7 @@ static json_t *live_jobs(const struct model *m)
 
     list_for_each(j, &m->house->jobs, struct job, link)
     {
-        if (j->model != m || !job_live(j))
+        if (!model_has_job(m, j) || !job_live(j))
             continue;
         struct timespec ends = { .tv_sec = j->ends_at };
         json_array_append_new(
@@ -31,32 +31,33 @@ static const struct job *shown(const struct model *m)
     return best && m->state != MODEL_DRAINING && m->state != MODEL_FAILED ? best : model_job(m);
 }
 
-json_t *model_status(const struct model *m)
+json_t *model_status(const struct model *own)
 {
+    const struct model *m = own->pool;
     const struct job *j = shown(m);
     struct timespec start = { .tv_sec = j ? j->expected_start : 0 };
-    char *endpoint = m->house->endpoint[0] ? xasprintf("%s/%s", m->house->endpoint, m->cfg->name) : NULL;
+    char *endpoint = m->house->endpoint[0] ? xasprintf("%s/%s", m->house->endpoint, own->cfg->name) : NULL;
     double progress = j ? job_progress(j) : -1;
     const char *reason = m->state == MODEL_FAILED ? m->last_error : j ? job_reason(j) : NULL;
     struct buf served = { 0 };
-    engine_served_name(m->cfg, &served);
+    engine_served_name(own->cfg, &served);
     json_t *s = json_pack(
-        "{s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:s,s:o,s:o,s:I,s:o}", "model", m->cfg->name, "description",
-        json_str(m->cfg->description), "state", model_state_name(m->state), "since", json_time(&m->since),
-        "reason", json_str(reason), "queue_position",
+        "{s:s,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:s,s:o,s:o,s:I,s:o}", "model", own->cfg->name,
+        "description", json_str(own->cfg->description), "state", model_state_name(m->state), "since",
+        json_time(&m->since), "reason", json_str(reason), "queue_position",
         j && j->queue_position > 0 ? json_integer(j->queue_position) : json_null(), "expected_start",
         json_time(&start), "progress", progress >= 0 ? json_real(progress) : json_null(), "engine",
-        m->cfg->engine, "served_model", json_str(buf_str(&served)), "cluster", m->cfg->cluster->name,
+        own->cfg->engine, "served_model", json_str(buf_str(&served)), "cluster", own->cfg->cluster->name,
         "endpoint", json_str(endpoint), "idle_since", json_time(&m->idle_since), "idle_timeout_s",
         (json_int_t)m->cfg->job.idle_timeout_s, "pinned_until", json_time(&m->pinned_until));
 
     json_object_set_new(s, "requests",
-                        json_pack("{s:i,s:i,s:I,s:I}", "waiting", m->n_waiting, "active", m->n_active, "done",
-                                  (json_int_t)m->done, "failed", (json_int_t)m->failed));
+                        json_pack("{s:i,s:i,s:I,s:I}", "waiting", own->own_waiting, "active", own->own_active,
+                                  "done", (json_int_t)own->done, "failed", (json_int_t)own->failed));
     json_object_set_new(s, "tokens",
-                        json_pack("{s:I,s:I,s:o}", "prompt", (json_int_t)m->prompt_tokens, "completion",
-                                  (json_int_t)m->completion_tokens, "per_s",
-                                  m->per_s > 0 ? json_real(m->per_s) : json_null()));
+                        json_pack("{s:I,s:I,s:o}", "prompt", (json_int_t)own->prompt_tokens, "completion",
+                                  (json_int_t)own->completion_tokens, "per_s",
+                                  own->per_s > 0 ? json_real(own->per_s) : json_null()));
     json_object_set_new(s, "jobs", live_jobs(m));
     json_object_set_new(s, "last_error", json_str(m->last_error));
     free(endpoint);

@@ -242,17 +242,18 @@ static void end_cb(void *arg, int rc, bool got_byte, const char *err)
 /* ---- The question */
 
 /* An engine that asks for no name gets the one that a client of the gateway would be told. */
-static void write_body(struct prompt *p, const struct job *j, struct buf *body)
+static void write_body(struct prompt *p, struct buf *body)
 {
     struct request_defaults d = { .model = "" };
+    const struct model_config *cfg = model_config(p->x.model);
     struct buf served = { 0 };
 
     settings_defaults(model_settings(p->x.model), &d);
-    engine_served_name(j->config, &served);
-    if (j->engine->needs_name)
-        d.model = j->config->model;
+    engine_served_name(cfg, &served);
+    if (engine_is_told(cfg))
+        d.model = cfg->model;
     else if (p->pair->needs_model)
-        d.model = served.len ? served.data : j->config->name;
+        d.model = served.len ? served.data : cfg->name;
     p->pair->body(buf_str(&p->text), p->text.len, &d, body);
     buf_free(&served);
 }
@@ -269,7 +270,7 @@ static void prompt_send(struct exchange *x)
     char host[300];
 
     snprintf(host, sizeof host, "%s:%d", j->host, j->port);
-    write_body(p, j, &body);
+    write_body(p, &body);
     engine_post(&head, p->pair->path, host, j->engine->has_key ? j->secret : "", body.len);
     p->reader = chat_reader_create(p->pair->answer ? &object : p->pair->verbatim ? &verbatim : &chat, p);
     p->request = http_client_send(j->client, head.data, head.len, body.data, body.len, &handler, p);

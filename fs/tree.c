@@ -231,22 +231,24 @@ static int find_job(struct tree *t, struct subject *s, const char *name, struct 
     return 0;
 }
 
+/* Of these, the models are what the links are about. */
 static void list_job_models(struct tree *t, struct subject *s, each_f *each, void *arg)
 {
-    const struct job *j = s->ptr;
+    const struct house *h = tree_house(t);
 
-    (void)t;
-    each(arg, j->config->name, job_model_row, s);
+    for (size_t i = 0; i < h->cfg->n_models; i++)
+        if (model_has_job(h->models[i], s->ptr))
+            each(arg, model_config(h->models[i])->name, job_model_row,
+                 subject_of(t, SUBJECT_MODEL, h->models[i]));
 }
 
 static int find_job_model(struct tree *t, struct subject *s, const char *name, struct node *out)
 {
-    const struct job *j = s->ptr;
+    struct model *m = house_model(tree_house(t), name);
 
-    (void)t;
-    if (strcmp(j->config->name, name) != 0)
+    if (!m || strcmp(model_config(m)->name, name) != 0 || !model_has_job(m, s->ptr))
         return -ENOENT;
-    *out = (struct node){ .row = job_model_row, .subject = s };
+    *out = (struct node){ .row = job_model_row, .subject = subject_of(t, SUBJECT_MODEL, m) };
     return 0;
 }
 
@@ -257,7 +259,7 @@ static void list_replicas(struct tree *t, struct subject *s, each_f *each, void 
 
     list_for_each(j, &h->jobs, struct job, link)
     {
-        if (j->name && j->model == s->ptr && job_live(j))
+        if (j->name && model_has_job(s->ptr, j) && job_live(j))
             each(arg, j->name, replica_row, subject_of(t, SUBJECT_JOB, j));
     }
 }
@@ -266,7 +268,7 @@ static int find_replica(struct tree *t, struct subject *s, const char *name, str
 {
     struct job *j = house_job(tree_house(t), name);
 
-    if (!j || j->model != s->ptr || !job_live(j))
+    if (!j || !model_has_job(s->ptr, j) || !job_live(j))
         return -ENOENT;
     *out = (struct node){ .row = replica_row, .subject = subject_of(t, SUBJECT_JOB, j) };
     return 0;
@@ -406,6 +408,6 @@ const struct part tree_parts[] = {
     PART("jobs/", SUBJECT_JOB, job_row),
     PART("jobs/<cluster>.<id>/", SUBJECT_JOB, job_rows),
     PART("jobs/<cluster>.<id>/log/", SUBJECT_JOB, job_log_rows),
-    PART("jobs/<cluster>.<id>/models/", SUBJECT_JOB, job_model_row),
+    PART("jobs/<cluster>.<id>/models/", SUBJECT_MODEL, job_model_row),
 };
 const size_t tree_n_parts = sizeof tree_parts / sizeof tree_parts[0];

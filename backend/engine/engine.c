@@ -71,6 +71,13 @@ void engine_served_name(const struct model_config *m, struct buf *out)
     buf_add(out, begin, len);
 }
 
+bool engine_is_told(const struct model_config *m)
+{
+    const struct engine *en = engine_find(m->engine);
+
+    return en && (en->needs_name || (*m->share && *m->model));
+}
+
 bool engine_serves(const struct model_config *m, const char *name)
 {
     struct buf served = { 0 };

@@ -48,6 +48,9 @@ bool engine_wants_proof(const struct engine *en, const struct model_config *m);
  * any other is the key `model`. Appended; nothing where there is none. Pure. */
 void engine_served_name(const struct model_config *m, struct buf *out);
 
+/* Does a request have to name the model as the engine knows it? Those of a share are told apart by that. Pure. */
+bool engine_is_told(const struct model_config *m);
+
 /* Does a client of the gateway that says `name` mean this model: what it loads, what that is served as, or its
  * name in a catalogue? Pure. */
 bool engine_serves(const struct model_config *m, const char *name);

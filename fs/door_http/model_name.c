@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A request may call a model by our name for it; most engines do not look at that, Ollama answers 404. Used by relay.c. */
 #include "fs/door_http/model_name.h"
-#include "backend/config_slullama.h"
 #include "backend/engine/engine.h"
 #include "fs/door_http/multipart.h"
 
@@ -58,37 +57,19 @@ static void put(struct buf *body, const struct body_facts *facts, const char *na
     json_decref(v);
 }
 
-/* A name that is what a further model of pre_pull is called as a directory means that model: an alias of a file of
- * slullama. NULL where none is meant. */
-static const char *further_model(const struct model_config *m, const char *name)
-{
-    const char *found = NULL;
-
-    for (size_t i = 0; i < m->pre_pull.n && !found; i++) {
-        char *directory = slullama_directory_name(m->pre_pull.v[i]);
-        if (!strcmp(directory, name))
-            found = m->pre_pull.v[i];
-        free(directory);
-    }
-    return found;
-}
-
 /* What the engine calls the model of a request that says `name` (NULL: none); NULL = just that. */
 static const char *engine_name(const struct model_config *m, const char *name)
 {
-    const char *further = name && strcmp(m->name, name) ? further_model(m, name) : NULL;
-
     if (name && !is_our_name(m, name))
         return NULL;
-    return further ? further : *m->model ? m->model : NULL;
+    return *m->model ? m->model : NULL;
 }
 
 void model_name_for_engine(struct buf *body, const char *type, const struct model_config *m)
 {
-    const struct engine *en = engine_find(m->engine);
     struct body_facts facts;
 
-    if (!en || !en->needs_name || !body->len || body_scan(type, body->data, body->len, &facts, NULL) < 0)
+    if (!engine_is_told(m) || !body->len || body_scan(type, body->data, body->len, &facts, NULL) < 0)
         return;
     const char *name = engine_name(m, facts.has_model ? buf_str(&facts.model) : NULL);
     if (name && facts.boundary[0])

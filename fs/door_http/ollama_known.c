@@ -125,7 +125,7 @@ void answer_show(const struct request *r, const struct route_at *at)
     const struct model_config *cfg = model_config(m);
     struct job *j = model_job(m);
     if (j && j->state == JOB_HEALTHY && j->client && engine_speaks(j->engine, DIALECT_OLLAMA)) {
-        relay_pass(r, j, at->path);
+        relay_pass(r, m, j, at->path);
         return;
     }
     json_t *info = json_pack("{s:s,s:s}", "general.architecture", "unknown", "general.basename",

@@ -321,7 +321,8 @@ void relay_send(struct relay *r, struct job *j)
     r->status = 0;
     r->spoiled = r->paused = false;
     buf_reset(&r->odd);
-    model_name_for_engine(&r->body, r->dialect ? NULL : http_field_get(q->head, "Content-Type"), j->config);
+    model_name_for_engine(&r->body, r->dialect ? NULL : http_field_get(q->head, "Content-Type"),
+                          r->model ? model_config(r->model) : j->config);
     buf_addf(&host, six ? "[%s]:%d" : "%s:%d", j->host, j->port);
     relay_request_head(&head, q->head,
                        &(struct relay_target){ .path = r->path,

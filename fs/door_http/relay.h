@@ -14,7 +14,8 @@ void relay_ask(const struct request *r, struct model *m, const char *path, bool 
 void relay_ask_job(const struct request *r, struct model *m, const struct job *j, const char *path,
                    bool stream);
 
-/* Straight to a healthy job, beside the queue: neither wakes nor counts as activity. */
-void relay_pass(const struct request *r, struct job *j, const char *path);
+/* Straight to a healthy job, beside the queue: neither wakes nor counts as activity. m: the model that is meant; NULL
+ * is the job's first. */
+void relay_pass(const struct request *r, struct model *m, struct job *j, const char *path);
 
 #endif

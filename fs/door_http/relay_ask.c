@@ -113,11 +113,12 @@ void relay_ask_job(const struct request *q, struct model *m, const struct job *j
     ask(q, m, j->number, path, stream);
 }
 
-void relay_pass(const struct request *q, struct job *j, const char *path)
+void relay_pass(const struct request *q, struct model *m, struct job *j, const char *path)
 {
     struct dialect *d;
 
-    if (!connection_admit(q->conn, j->model ? model_config(j->model)->name : "", false))
+    m = m ? m : j->model;
+    if (!connection_admit(q->conn, m ? model_config(m)->name : "", false))
         return;
     if (translate_question(&d, q, j->engine, path) < 0)
         return;
@@ -126,6 +127,7 @@ void relay_pass(const struct request *q, struct job *j, const char *path)
         return;
     }
     struct relay *r = create(q, path, pass_limit_cb, j->config ? j->config->job.stall_timeout_s : 0);
+    r->model = m;
     if (d)
         translate_adopt(r, d);
     relay_send(r, j);

@@ -180,6 +180,15 @@ struct model *route_find_model(struct house *h, const char *name)
     return m;
 }
 
+/* The one that [gateway] pass_unknown names. */
+static struct model *takes_unknown(const struct house *h)
+{
+    for (size_t i = 0; i < h->cfg->n_models; i++)
+        if (h->cfg->models[i]->takes_unknown)
+            return h->models[i];
+    return NULL;
+}
+
 /* ---- Prefixes */
 
 /* Split "/NAME/rest?query" at p: the name goes into *name, *rest is what the engine sees. rest is freed by
@@ -256,7 +265,7 @@ static void pass_or_refuse(const struct request *r, struct model *m, struct job 
     struct err e;
 
     if (j && j->state == JOB_HEALTHY && j->client) {
-        relay_pass(r, j, path);
+        relay_pass(r, m, j, path);
         return;
     }
     if (m && !connection_admit(r->conn, model_config(m)->name, false))
@@ -305,8 +314,10 @@ static void to_job(const struct request *r, const struct route_at *at)
 
     if (asks && !changes && !is_web_service(at->model) && scan(r, &facts) < 0)
         return;
-    if (asks && job_live(at->job) && at->model && model_lets_in(at->model, at->job))
-        relay_ask_job(r, at->model, at->job, at->path, facts.stream);
+    struct model *named = facts.has_model ? route_find_model(r->house, buf_str(&facts.model)) : NULL;
+    struct model *m = named && model_has_job(named, at->job) ? named : at->model;
+    if (asks && job_live(at->job) && m && model_lets_in(m, at->job))
+        relay_ask_job(r, m, at->job, at->path, facts.stream);
     else
         pass_or_refuse(r, NULL, at->job, at->path);
     buf_free(&facts.model);
@@ -325,7 +336,7 @@ static void by_model_field(const struct request *r, const struct route_at *at)
         body_scan(http_field_get(r->head, "Content-Type"), r->body, r->body_len, &facts, NULL);
     if (facts.has_model) {
         m = route_find_model(h, buf_str(&facts.model));
-        m = m ? m : house_model(h, h->cfg->pass_unknown);
+        m = m ? m : takes_unknown(h);
     } else if (h->cfg->n_models == 1) {
         m = h->models[0];
     }

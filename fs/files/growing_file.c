@@ -142,7 +142,7 @@ static struct subject *job_of_model(struct tree *t, const struct node *n, const 
     if (!m)
         return NULL;
     if (!(last = model_job(m)))
-        list_for_each(j, &tree_house(t)->jobs, struct job, link) last = j->model == m ? j : last;
+        list_for_each(j, &tree_house(t)->jobs, struct job, link) last = model_has_job(m, j) ? j : last;
     return last ? subject_of(t, SUBJECT_JOB, last) : NULL;
 }
 

@@ -51,9 +51,7 @@ int link_replica(struct tree *t, struct subject *s, const char *name, struct buf
 
 int link_job_model(struct tree *t, struct subject *s, const char *name, struct buf *target)
 {
-    const struct job *j = s->ptr;
-
     (void)t, (void)name;
-    buf_addf(target, "../../../%s", j->config->name);
+    buf_addf(target, "../../../%s", model_config(s->ptr)->name);
     return 0;
 }

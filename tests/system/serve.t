@@ -71,7 +71,7 @@ is 'the status has the fields of slullama, and its words' "$("${C[@]}" "$U/slull
 	'{"version": "0.1.0", "uptime_seconds": 0, "request_count": 0, "idle_seconds": -1, "idle_timeout_minutes": 45, "tunnel_alive": false, "job": {"id": null, "state": "none", "node": null, "time_left": null}, "config": {"partition": "env", "gres": "gpu:a100:1", "ollama_port": 11500, "keep_alive": "extend"}}'
 like 'its type' "$("${C[@]}" -I "$U/slullama/status" | tr -d '\r')" $'Content-Type: application/json; charset=utf-8\n'
 is 'another method is none of its' "$(http_status -X POST "$U/slullama/status")" 405
-is 'the model is its first pre_pull' "$("${C[@]}" "$U/v1/models" | jq -r '.data[].id')" qwen3.5-9b
+is 'the models are those of pre_pull' "$("${C[@]}" "$U/v1/models" | jq -r '.data[].id' | xargs)" 'qwen3.5-9b llama3-8b'
 like 'a second server of one configuration' "$("$SLULLAMAFS" serve -c "$T/slullama.toml" 2>&1)" 'another daemon'
 out=$(status --port "$port")
 is 'slullamafs status of it' "$? $(jq -r .config.partition <<< "$out")" '0 env'

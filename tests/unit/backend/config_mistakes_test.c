@@ -68,8 +68,8 @@ static const struct {
     { "[mount]\nresend_max_age = \"soon\"", "f.toml:2: resend_max_age in [mount]..." },
     { "[mount]\nhistory_max = -1", "f.toml:2: history_max in [mount]..." },
     { MODEL "[cluster.a]\ntunnel = 'vpn'", "f.toml:4: tunnel in [cluster.a] must be..." },
-    { MODEL "share = 'x'",
-      "f.toml:3: the key \"share\" in [model.m] is known but not supported by this version" },
+    { MODEL "on_full = 'error'",
+      "f.toml:3: the key \"on_full\" in [model.m] is known but not supported by this version" },
 
     /* how many jobs, and what comes at their time limit */
     { MODEL "replicas = 0", "f.toml:3: replicas in [model.m] must lie between 1 and 1000, not be 0" },

@@ -182,10 +182,17 @@ static void every_key_becomes_one_of_ours(void **state)
     (void)state;
     assert_string_equal(m->name, "qwen3.5-9b");
     assert_string_equal(m->model, "qwen3.5:9b");
-    assert_int_equal(m->aliases.n, 2);
-    assert_string_equal(m->aliases.v[0], "llama3-8b");
-    assert_string_equal(m->aliases.v[1], "m-status");
-    assert_int_equal(m->pre_pull.n, 3);
+    assert_int_equal(c->n_models, 3);
+    assert_string_equal(c->models[1]->name, "llama3-8b");
+    assert_string_equal(c->models[2]->name, "m-status");
+    assert_string_equal(c->models[2]->model, "status");
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(c->models[i]->share, "ollama");
+    assert_true(m->takes_unknown);
+    assert_int_equal(m->pre_pull.n, 2);
+    assert_string_equal(m->pre_pull.v[0], "llama3:8b");
+    assert_string_equal(c->models[1]->binary, "/opt/ollama");
+    assert_string_equal(m->job.keep_alive, "cancel");
     assert_string_equal(m->binary, "/opt/ollama");
     assert_string_equal(m->models_dir, "/m");
     assert_string_equal(m->copy_source, "/s");
@@ -343,26 +350,6 @@ static void a_token_opens_the_server_and_stays_out_of_the_shown_configuration(vo
     refuse("[gateway]\nlisten = \"0.0.0.0:1\"\naccess = \"token\"\ntoken = \"t\"\n", "allow_plain");
 }
 
-/* ---- Names */
-
-static void names_of_models_become_names_of_directories(void **state)
-{
-    static const char *const rows[][2] = { { "qwen3.5:9b", "qwen3.5-9b" },
-                                           { "hf.co/a/b:Q4_K", "hf.co-a-b-Q4_K" },
-                                           { "api", "m-api" },
-                                           { "-x", "m--x" },
-                                           { "plain", "plain" },
-                                           { "", "m-" } };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *name = slullama_directory_name(rows[i][0]);
-        assert_string_equal(name, rows[i][1]);
-        assert_int_equal(model_name_check(name, NULL), 0);
-        free(name);
-    }
-}
-
 static void pass_unknown_names_a_model(void **state)
 {
     (void)state;
@@ -385,7 +372,6 @@ int main(void)
         cmocka_unit_test(the_variables_leave_a_mount_with_a_file_of_ours_alone),
         cmocka_unit_test(options_of_serve_win_over_a_file_of_ours),
         cmocka_unit_test(a_token_opens_the_server_and_stays_out_of_the_shown_configuration),
-        cmocka_unit_test(names_of_models_become_names_of_directories),
         cmocka_unit_test(pass_unknown_names_a_model),
     };
 
