@@ -371,6 +371,7 @@ void job_destroy(struct job *j)
     free(in->stale_comment);
     free(in->stale_address);
     free(in);
+    json_decref(j->loaded);
     growing_destroy(j->out);
     growing_destroy(j->err);
     free(j->unique_name);

@@ -75,6 +75,7 @@ struct job {
     struct list active; /* exchanges SENT or STREAMING on it */
     int n_active;
     int n_piped; /* of these, those that take no slot */
+    json_t *loaded; /* names of models as keys: job_loaded.c's own */
     struct http_client *client; /* from FOUND on */
     struct growing *out, *err;  /* the engine's stdout and stderr so far */
     bool over;                  /* it is of no use any more, and all that will be known of why is known */

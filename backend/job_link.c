@@ -6,6 +6,7 @@
 #include "backend/exchange.h"
 #include "backend/http/http_client.h"
 #include "backend/job_private.h"
+#include "backend/job_ask.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -157,6 +158,7 @@ static void healthy(struct job *j)
     in->failures = 0;
     free(in->loading);
     in->loading = NULL;
+    loaded_look(j);
     if (j->state == JOB_FOUND)
         job_handle(j, JOB_EV_HEALTHY, NULL);
     else

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Which job a question goes to: the least active of those that have a free slot, or, where load allows, the one that
- * had a question with the same beginning last, whose engine has that beginning in its cache. A job that lost this
+/* Which job a question goes to: of those that have a free slot one that has its model loaded, where several share the job,
+ * then the least active, or, where load allows, the one that had a question with the same beginning last, whose engine has
+ * that beginning in its cache. A job that lost this
  * question is passed over while another is healthy. Who asks one job is answered by that one. */
+#include "backend/job_ask.h"
 #include "backend/model_private.h"
 
 static bool is_open(const struct model *m, const struct job *j)
@@ -27,6 +29,20 @@ static bool another_is_healthy(const struct model *m, const struct exchange *x)
     return false;
 }
 
+/* x is none of a model's where a test asks. */
+static bool has_loaded(const struct model *m, const struct job *j, const struct exchange *x)
+{
+    return loaded_has(j, x->model ? x->model->cfg : m->cfg);
+}
+
+static bool is_better(const struct model *m, const struct job *j, const struct job *best,
+                      const struct exchange *x)
+{
+    if (!best || has_loaded(m, j, x) != has_loaded(m, best, x))
+        return !best || has_loaded(m, j, x);
+    return j->n_active < best->n_active;
+}
+
 static struct job *least_active(const struct model *m, const struct exchange *x)
 {
     struct job *best = NULL;
@@ -36,7 +52,7 @@ static struct job *least_active(const struct model *m, const struct exchange *x)
     {
         if (!is_open(m, j) || (choosy && lost_it(j, x)) || (x->only && x->only != j->number))
             continue;
-        if (!best || j->n_active < best->n_active)
+        if (is_better(m, j, best, x))
             best = j;
     }
     return best;
@@ -62,6 +78,7 @@ static struct job *favourite(struct model *m, const struct exchange *x, const st
         list_for_each(j, &m->house->jobs, struct job, link)
         {
             if (j->number == s->job && is_open(m, j) && !lost_it(j, x) &&
+                has_loaded(m, j, x) == has_loaded(m, best, x) &&
                 j->n_active - best->n_active <= m->cfg->slots / 2)
                 return j;
         }

@@ -2,6 +2,7 @@
 /* The questions of one model: they wait in line (line.c has their order), are handed to the slots of its jobs, go
  * back to their place when their engine is lost, and are counted when they end. */
 #include "backend/model_private.h"
+#include "backend/job_ask.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ static void hand_out(struct model *m, struct exchange *x, struct job *j)
     x->model->own_active++;
     x->job = j;
     x->state = EXCHANGE_SENT;
+    loaded_mark(j, x->model->cfg);
     snprintf(x->job_name, sizeof x->job_name, "%s", j->name ? j->name : "");
     list_append(&j->active, &x->link);
     j->n_active++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Models of one share: one set of jobs, each its own questions. */
 #include "rig.h"
+#include "backend/job_ask.h"
 #include "backend/model_private.h"
 
 static void open_shared(const char *words, const char *model, const char *other)
@@ -147,11 +148,48 @@ static void a_lost_question_comes_back_to_its_own_model(void **state)
     expect_answer(b, "b");
 }
 
+static int healthy(void)
+{
+    int n = 0;
+
+    list_for_each(j, &rig.h->jobs, struct job, link) n += j->state == JOB_HEALTHY;
+    return n;
+}
+
+static void the_replica_that_has_it_loaded_is_preferred(void **state)
+{
+    (void)state;
+    open_shared("", "replicas = 2\nslots = 2\nmodel = \"a\"", "model = \"b:latest\"");
+    model_wake(the_model());
+    WAIT(healthy() == 2);
+    loaded_mark(nth_job(2), model_config(other()));
+    struct prompt *p = question("x", 1000);
+    p->x.model = other();
+    nth_job(2)->n_active = 1;
+    assert_ptr_equal(model_pick(the_model(), &p->x), nth_job(2));
+    nth_job(2)->n_active = 2; /* it is full: then one with a slot */
+    assert_ptr_equal(model_pick(the_model(), &p->x), nth_job(1));
+    nth_job(1)->n_active = 2; /* then the soonest */
+    assert_null(model_pick(the_model(), &p->x));
+    nth_job(1)->n_active = nth_job(2)->n_active = 0;
+    p->x.model = the_model(); /* which nobody has loaded */
+    assert_ptr_equal(model_pick(the_model(), &p->x), nth_job(1));
+    p->x.model = NULL;
+    expect_answer(ask_other("y", 1000), "y");
+    assert_true(loaded_has(nth_job(2), model_config(other())));
+    assert_false(loaded_has(nth_job(2), model_config(the_model())));
+}
+
 static const struct CMUnitTest tests[] = {
-    SENTENCE(two_that_are_asked_wake_one_job),   SENTENCE(the_other_alone_wakes_it_too),
-    SENTENCE(each_queue_has_its_own_limit),      SENTENCE(cancelling_all_of_one_leaves_the_other),
-    SENTENCE(a_stop_of_one_ends_the_job_of_all), SENTENCE(the_use_of_one_keeps_it_awake_for_all),
-    SENTENCE(replicas_are_those_of_the_share),   SENTENCE(a_lost_question_comes_back_to_its_own_model),
+    SENTENCE(the_replica_that_has_it_loaded_is_preferred),
+    SENTENCE(two_that_are_asked_wake_one_job),
+    SENTENCE(the_other_alone_wakes_it_too),
+    SENTENCE(each_queue_has_its_own_limit),
+    SENTENCE(cancelling_all_of_one_leaves_the_other),
+    SENTENCE(a_stop_of_one_ends_the_job_of_all),
+    SENTENCE(the_use_of_one_keeps_it_awake_for_all),
+    SENTENCE(replicas_are_those_of_the_share),
+    SENTENCE(a_lost_question_comes_back_to_its_own_model),
 };
 
 RIG_MAIN(tests)
