@@ -5,6 +5,7 @@
 #include "backend/base/buf.h"
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
+#include "backend/found.h"
 #include "backend/house.h"
 #include "backend/job.h"
 #include "backend/model.h"
@@ -85,6 +86,7 @@ static void transport_cb(void *arg, enum transport_state state)
         return;
     inner(c)->failures = 0; /* they were the way's, which is there again */
     cluster_look(c);
+    discover_connected(c);
     list_for_each(j, &c->house->jobs, struct job, link)
     {
         if (is_ours(j, c))
@@ -351,6 +353,7 @@ void cluster_destroy(struct cluster *c)
         return;
     if (c->sched)
         c->sched->ops->destroy(c->sched);
+    discover_stop(c);
     remote_files_destroy(c->files);
     transport_destroy(c->transport);
     cluster_lease_destroy(c->lease);

@@ -14,6 +14,7 @@
 struct house;
 struct cluster_inner;
 struct cluster_lease;
+struct discovery;
 
 #define JOB_PREFIX "sfs-%.8s-" /* of the names of all our jobs, with the house's identity */
 
@@ -34,6 +35,7 @@ struct cluster {
     char *prefix;                /* of the names of our jobs there */
     struct cluster_lease *lease; /* cluster_lease.c's own */
     struct imports imports;      /* with import = true: what the last whole query showed */
+    struct discovery *discovery; /* discover.c's own */
     struct cluster_inner *priv;
 };
 

@@ -41,6 +41,20 @@ int config_fail_at_key(const struct reading *r, const char *table, const char *k
 
 /* ---- What need not be written */
 
+static bool any_discovers(const struct reading *r)
+{
+    const char *name;
+    json_t *table;
+
+    json_object_foreach(json_object_get(r->doc, "cluster"), name, table)
+    {
+        const char *dir = json_string_value(json_object_get(table, "discover"));
+        if (dir && *dir)
+            return true;
+    }
+    return false;
+}
+
 /* Without clusters everything runs on this machine; without models too, the parrot shows what a mount is
  * like. */
 static int add_implied(const struct reading *r)
@@ -48,14 +62,14 @@ static int add_implied(const struct reading *r)
     bool clusters = json_object_size(json_object_get(r->doc, "cluster")) > 0;
     bool models = json_object_size(json_object_get(r->doc, "model")) > 0;
 
-    if (clusters && !models)
+    if (clusters && !models && !any_discovers(r))
         return config_fail_at(
             r, "cluster",
             "there is no [model.NAME]: write at least one that the cluster serves, or give it a "
-            "catalogue");
+            "catalogue, or discover");
     if (!clusters)
         json_object_set_new(r->doc, "cluster", json_pack("{s:{s:s}}", "local", "kind", "local"));
-    if (!models)
+    if (!models && !clusters)
         json_object_set_new(r->doc, "model", json_pack("{s:{s:s}}", "parrot", "engine", "parrot"));
     return 0;
 }
@@ -200,20 +214,26 @@ int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
     return rc;
 }
 
+void config_free_model(struct model_config *m)
+{
+    config_clear(ROWS_MODEL, m);
+    config_clear(ROWS_JOB, &m->job);
+    json_decref(m->said);
+    free(m->name);
+    free(m->found_as);
+    free(m);
+}
+
 void config_free(struct config *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->n_models; i++) {
-        config_clear(ROWS_MODEL, c->models[i]);
-        config_clear(ROWS_JOB, &c->models[i]->job);
-        free(c->models[i]->name);
-        free(c->models[i]->found_as);
-        free(c->models[i]);
-    }
+    for (size_t i = 0; i < c->n_models; i++)
+        config_free_model(c->models[i]);
     for (size_t i = 0; i < c->n_clusters; i++) {
         config_clear(ROWS_CLUSTER, c->clusters[i]);
         config_clear(ROWS_JOB, &c->clusters[i]->job);
+        json_decref(c->clusters[i]->said);
         free(c->clusters[i]->name);
         free(c->clusters[i]);
     }

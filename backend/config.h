@@ -47,13 +47,16 @@ struct cluster_config {
     int max_jobs;
     bool import;     /* services of the user's other jobs are told to balancers */
     char *catalogue; /* a file of this machine, absolute; its models are among the configuration's; "" = none */
+    char *discover;  /* a directory there, of models of Hugging Face or of an Ollama; "" = none is looked at */
+    json_t *said;    /* its table, for models that are found later */
     struct strings fake; /* kind "fake": words for the tests, see backend/scheduler/fake.c */
     struct job_config job; /* what its models get where they say nothing themselves */
 };
 
 struct model_config {
     char *name;
-    char *found_as;                 /* its name in the catalogue; NULL where it was configured */
+    char *found_as;                 /* its name in the catalogue, or where it was found; NULL where it was configured */
+    json_t *said;                   /* its table, for models that are found later and share its job */
     struct cluster_config *cluster; /* borrowed */
     char *engine;                   /* a row of engines[] in backend/engine/engine.c */
     char *model;                    /* what the engine loads */
@@ -164,6 +167,15 @@ char *name_for_found(const char *original, const json_t *taken);
 
 /* The first model of a share, whose job it is; NULL if there is none. */
 struct model_config *config_share(const struct config *c, const char *share);
+
+/* A further model behind the others, while the configuration is in use: pointers to its structs stay as they are.
+ * original  its name where it was found; it gets a name by name_for_found() that nobody has
+ * table     what a [model.NAME] of it would hold, with engine and model; one with a share that is there gets what that
+ *           says of the job
+ * -EEXIST where a model of that cluster loads the same, or the user has written one of that name; -EINVAL with a
+ * sentence. */
+int config_add_found(struct config *c, const char *cluster, const char *original, const json_t *table,
+                     struct err *e);
 
 /* Model by key or alias; NULL if there is none. */
 struct model_config *config_model(const struct config *c, const char *name);

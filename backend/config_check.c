@@ -45,6 +45,11 @@ int check_workdir(const char *text, struct err *e)
     return check_line(text, e);
 }
 
+int check_discover(const char *text, struct err *e)
+{
+    return *text ? check_workdir(text, e) : 0;
+}
+
 int check_url_path(const char *text, struct err *e)
 {
     if (!*text)

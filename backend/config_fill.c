@@ -158,6 +158,7 @@ static int fill_cluster(const struct reading *r, const char *name, const json_t 
 
     r->c->clusters[r->c->n_clusters++] = k;
     k->name = xstrdup(name);
+    k->said = json_incref((json_t *)table);
     rc = fill(r, ROWS_CLUSTER, k, &from, 1);
     if (rc == 0)
         rc = fill(r, ROWS_JOB, &k->job, &from, 1);
@@ -215,7 +216,7 @@ static int check_counts(const struct reading *r, const char *path, struct model_
     return config_fail_at_key(r, path, m->max < most ? "max" : m->min == most ? "min" : "replicas", text);
 }
 
-static int fill_model(const struct reading *r, const char *name, const json_t *table)
+int config_fill_model(const struct reading *r, const char *name, const json_t *table)
 {
     struct model_config *m = NEW(struct model_config);
     char *path = xasprintf("model.%s", name), *cluster_path = NULL;
@@ -224,6 +225,7 @@ static int fill_model(const struct reading *r, const char *name, const json_t *t
 
     r->c->models[r->c->n_models++] = m;
     m->name = xstrdup(name);
+    m->said = json_incref((json_t *)table);
     m->found_as = xstrdup(json_string_value(json_object_get(r->found, name)));
     rc = fill(r, ROWS_MODEL, m, &own, 1);
     if (rc == 0 && !m->cluster && r->c->n_clusters == 1)
@@ -267,7 +269,7 @@ int config_fill(const struct reading *r)
     json_object_foreach(models, name, table)
     {
         if (rc == 0)
-            rc = fill_model(r, name, table);
+            rc = config_fill_model(r, name, table);
     }
     return rc;
 }

@@ -31,7 +31,14 @@ int config_add_catalogues(const struct reading *r);
 int config_join_shares(const struct reading *r);
 int config_settle_shares(const struct reading *r);
 
+void config_follow_share(json_t *table, const json_t *first); /* what that says of the job goes into table */
+
+/* config_fill.c: one model, put behind the others, for which there is room. */
+int config_fill_model(const struct reading *r, const char *name, const json_t *table);
+
 int config_fill(const struct reading *r); /* config_fill.c: the structs from the tables, with the defaults */
+
+void config_free_model(struct model_config *m);
 
 /* Free what the fields of these rows (enum config_rows) own in the struct at base. */
 void config_clear(unsigned rows, void *base);

@@ -75,6 +75,18 @@ static void tell(json_t *table, const json_t *said)
     }
 }
 
+void config_follow_share(json_t *table, const json_t *first)
+{
+    const char *key;
+    json_t *v;
+
+    json_object_foreach((json_t *)first, key, v)
+    {
+        if (!is_own(key) && !json_object_get(table, key))
+            json_object_set(table, key, v);
+    }
+}
+
 int config_join_shares(const struct reading *r)
 {
     json_t *models = json_object_get(r->doc, "model"), *said = json_object(), *table;

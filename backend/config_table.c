@@ -130,6 +130,11 @@ const struct config_key config_keys[] = {
       .help = "A JSON file on this machine, {\"NAME\": {\"path\": .., \"max_model_len\": .., "
               "\"description\": ..}}: each entry "
               "is a model of engine vllm; see CATALOGUES. A relative path counts from this file." },
+    { ROWS_CLUSTER, "discover", &type_string, offsetof(struct cluster_config, discover), "\"\"",
+      .check = check_discover,
+      .help = "A directory on the cluster: the cache of Hugging Face, as ~/.cache/huggingface/hub, whose models "
+              "become ones of engine vllm, or that of an Ollama, as ~/.ollama/models. It is looked at when the "
+              "cluster is first connected to, and at `reload`; see CATALOGUES." },
     { ROWS_CLUSTER, "fake", &type_strings, offsetof(struct cluster_config, fake), "[]", .check = check_line,
       .help = "For kind fake: the failures that a test wants to see." },
 
@@ -311,7 +316,6 @@ const struct config_section config_sections[] = {
 };
 
 const struct config_later config_later[] = {
-    { "cluster", "discover" },
     { "cluster", "url" },
     { "cluster", "token_file" },
     { "model", "on_full" },

@@ -10,6 +10,7 @@
 #include "backend/base/utf8.h"
 #include "backend/batch.h"
 #include "backend/cluster.h"
+#include "backend/found.h"
 #include "backend/history.h"
 #include "backend/identity.h"
 #include "backend/job.h"
@@ -109,7 +110,8 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
         house_destroy(h);
         return rc;
     }
-    h->models = xcalloc(cfg->n_models, sizeof *h->models);
+    found_load(h);
+    h->models = xcalloc(cfg->n_models + 1, sizeof *h->models);
     for (size_t i = 0; i < cfg->n_models; i++)
         h->models[i] = model_create(h, cfg->models[i]);
     history_open(h);
@@ -117,6 +119,12 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     history_start(h);
     recover_jobs(h);
     batches_load(h);
+    for (size_t i = 0; i < cfg->n_clusters; i++) {
+        struct cluster *c = h->clusters[i];
+        /* Nothing is known of it yet, or there is no way to go. */
+        if (!found_known(h, c->cfg->name, "discover") || c->state == CLUSTER_UP)
+            discover_start(c);
+    }
     *out = h;
     return 0;
 }
@@ -146,6 +154,7 @@ void house_destroy(struct house *h)
     if (h->lock_fd >= 0)
         close(h->lock_fd);
     json_decref(h->warnings);
+    json_decref(h->found);
     free(h->models);
     free(h->endpoint);
     free(h->program);

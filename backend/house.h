@@ -48,6 +48,7 @@ struct house {
     struct list
         recovered;    /* struct recovered (record.h): what the last mount left, until the door takes it */
     json_t *warnings; /* warnings.c's own */
+    json_t *found;    /* found.c's own */
     int lock_fd;
     uint64_t next_exchange, next_job;
     struct {

@@ -7,6 +7,7 @@
 #include "backend/base/log.h"
 #include "backend/base/random.h"
 #include "backend/exchange.h"
+#include "backend/found.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -296,6 +297,7 @@ static void enter(struct job *j, enum job_event ev)
     case JOB_HEALTHY:
         inner(j)->healthy_once = true;
         j->healthy_ms = mono_ms();
+        found_ask(j);
         watch_pace(j);
         break;
     case JOB_SUBMITTING: /* no way leads back to it */

@@ -313,7 +313,9 @@ void model_stop(struct model *m, const char *why)
 static struct model *pool_of(const struct house *h, struct model *m)
 {
     for (size_t i = 0; *m->cfg->share && i < h->cfg->n_models && h->models[i]; i++)
-        if (strcmp(h->models[i]->cfg->share, m->cfg->share) == 0)
+        if (strcmp(h->models[i]->cfg->share, m->cfg->share) == 0 &&
+            h->models[i]->cfg->cluster == m->cfg->cluster &&
+            strcmp(h->models[i]->cfg->engine, m->cfg->engine) == 0)
             return h->models[i]->pool;
     return m;
 }

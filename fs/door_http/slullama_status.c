@@ -66,10 +66,13 @@ static json_t *config_part(const struct config *cfg, const struct model_config *
 
 json_t *slullama_status(const struct house *h)
 {
-    const struct model *m = h->used.model ? h->used.model : h->models[0];
-    const struct job *j = model_job(m);
+    const struct model *m = h->used.model ? h->used.model : h->cfg->n_models ? h->models[0] : NULL;
+    const struct job *j = m ? model_job(m) : NULL;
     int waiting, active;
 
+    if (!m) /* none was found yet */
+        return json_pack("{s:s,s:I}", "version", VERSION, "uptime_seconds",
+                         (json_int_t)(wall_now().tv_sec - h->started.tv_sec));
     model_counts(m, &waiting, &active);
     json_int_t idle = !h->used.count ? -1 : active ? 0 : (json_int_t)((mono_ms() - h->used.ms) / 1000);
     return json_pack("{s:s,s:I,s:I,s:I,s:I,s:b,s:o,s:o}", "version", VERSION, "uptime_seconds",

@@ -110,5 +110,5 @@ const struct file_ops file_endpoint_model = { .content = endpoint_model };
 const struct file_ops file_endpoint_job = { .content = endpoint_job };
 const struct file_ops file_env_house = { .content = env_house };
 const struct file_ops file_env_model = { .content = env_model };
-const struct file_ops file_config = { .content = config_content, .constant = true };
+const struct file_ops file_config = { .content = config_content };
 const struct file_ops file_script = { .content = script_content };

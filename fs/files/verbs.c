@@ -4,6 +4,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/units.h"
+#include "backend/found.h"
 #include "backend/job.h"
 #include "backend/model.h"
 #include "fs/asking.h"
@@ -78,7 +79,18 @@ static int house_stop_all(struct open_file *f, char **args, struct err *e)
     return 0;
 }
 
+static int house_reload(struct open_file *f, char **args, struct err *e)
+{
+    struct house *h = tree_house(f->tree);
+
+    (void)args, (void)e;
+    for (size_t i = 0; i < h->cfg->n_clusters; i++)
+        discover_start(h->clusters[i]);
+    return 0;
+}
+
 const struct verb verbs_house[] = {
+    { "reload", house_reload, "look again for the models that clusters have (discover)", false },
     { "stop all", house_stop_all, "end the jobs of all models", false },
     { "wake MODEL", house_wake, "start a job for a model, as a question would", false },
     { "stop MODEL", house_stop_one, "end its job; what waits for it fails with ECANCELED", false },

@@ -232,8 +232,10 @@ static int session(struct run *r)
 
 static int find_mount(struct run *r, struct err *e)
 {
-    int rc = r->config ? -ENOENT : mount_of_caller(r->model, &r->mount, e);
+    struct err mounted = { "" };
+    int rc = r->config ? -ENOENT : mount_of_caller(r->model, &r->mount, &mounted);
 
+    *e = mounted;
     if (rc != -ENOENT)
         return rc;
     struct config *cfg = NULL;
@@ -243,7 +245,10 @@ static int find_mount(struct run *r, struct err *e)
         struct buf all = { 0 };
         for (size_t i = 0; i < cfg->n_models; i++)
             buf_addf(&all, "%s%s", i ? ", " : "", cfg->models[i]->name);
-        rc = err_set(e, -ENOENT, "there is no model %s; there are: %s", r->model, buf_str(&all));
+        if (strstr(mounted.text, "there are: "))
+            rc = err_set(e, -ENOENT, "%s; and in the configuration: %s", mounted.text, buf_str(&all));
+        else
+            rc = err_set(e, -ENOENT, "there is no model %s; there are: %s", r->model, buf_str(&all));
         buf_free(&all);
     }
     if (rc == 0)

@@ -33,6 +33,7 @@ cleanup() {
 	wait_for 20 eval '! lab_enter login pgrep -u alice -f "slullamafs serve"' || lab_enter login pkill -KILL -u alice -f 'slullamafs serve'
 }
 relay=
+lab_enter -u alice login bash -c 'mkdir -p ~/private/models; : > ~/private/models/extra:1b'
 there bin/slullamafs serve > "$T/serve.log" 2>&1 < /dev/null &
 ok 'serve' wait_for 60 grep -q 'serving at http://127.0.0.1:11435' "$T/serve.log"
 like 'that the token is in clear is a warning' "$(cat "$T/serve.log")" 'warning: the token crosses the network in clear'
@@ -58,8 +59,16 @@ is 'looking woke nothing' "$(slurm squeue -h -u alice -o %i)" ''
 is 'a cold question wakes the job' "$(answers qwen3.5:9b 'two words')" 'two words'
 is 'another model of the same Ollama' "$(answers llama3:8b 'of the same')" 'of the same'
 is 'by the name of its directory too' "$(answers llama3-8b 'by its directory')" 'by its directory'
+lists() {
+	curl -sS --noproxy '*' --max-time 60 "$L/api/tags" | jq -r '.models[].name' | sort | xargs
+}
+has() {
+	[ "$(lists)" = "$1" ]
+}
+ok 'what the awake engine has beside them is listed too' wait_for 60 has 'extra-1b llama3-8b qwen3.5-9b' || diag "$(lists)"
+is 'and answers' "$(answers extra:1b 'found')" found
 is 'one job serves all' "$(slurm squeue -h -u alice -o '%T %P %N')" 'RUNNING gpu n1'
-is 'status tells of it' "$(status '.request_count, .tunnel_alive, .job.state, .job.node' | xargs)" '3 true running n1'
+is 'status tells of it' "$(status '.request_count, .tunnel_alive, .job.state, .job.node' | xargs)" '4 true running n1'
 is 'and which it is' "$(status .job.id)" "$(slurm squeue -h -u alice -o %i)"
 like 'and how long it may run' "$(status .job.time_left)" '^[0-9]?[0-9]:[0-9][0-9]$'
 ok 'log_dir holds what is of the job' test -d "$LAB_HOME/slullama"

@@ -43,7 +43,7 @@ static const struct {
       "f.toml:2: [cluster] has no keys of its own, \"host\" must stand in a [cluster.NAME]" },
     { "[cluster.a]",
       "f.toml:1: there is no [model.NAME]: write at least one that the cluster serves, or give "
-      "it a catalogue" },
+      "it a catalogue, or discover" },
 
     /* [batch] */
     { "[batch]\nretrys = 1", "f.toml:2: unknown key \"retrys\" in [batch]; did you mean \"retries\"?" },

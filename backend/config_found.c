@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* A model that was found while the configuration is in use: read as if it stood there. */
+#include "backend/base/alloc.h"
+#include "backend/config_inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A directory of Hugging Face's cache is the same model as a snapshot in it. */
+static bool loads(const struct model_config *m, const char *model)
+{
+    size_t n = strlen(model);
+
+    return strncmp(m->model, model, n) == 0 && (m->model[n] == '\0' || m->model[n] == '/');
+}
+
+static bool is_there(const struct config *c, const char *cluster, const char *original, const json_t *table)
+{
+    const char *model = json_string_value(json_object_get(table, "model"));
+    char *plain = name_for_found(original, NULL);
+    bool yes = false;
+
+    for (size_t i = 0; i < c->n_models && !yes; i++) {
+        const struct model_config *m = c->models[i];
+        bool same = !strcmp(m->cluster->name, cluster);
+        yes = (same && model && *model && loads(m, model)) ||
+              (same && m->found_as && !strcmp(m->found_as, original)) ||
+              (!m->found_as && !strcmp(m->name, plain));
+    }
+    free(plain);
+    return yes;
+}
+
+static json_t *names_of(const struct config *c)
+{
+    json_t *taken = json_object();
+
+    for (size_t i = 0; i < c->n_models; i++) {
+        const struct model_config *m = c->models[i];
+        json_object_set_new(taken, m->name, json_true());
+        for (size_t k = 0; k < m->aliases.n; k++)
+            json_object_set_new(taken, m->aliases.v[k], json_true());
+    }
+    return taken;
+}
+
+static const struct cluster_config *find_cluster(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_clusters; i++)
+        if (!strcmp(c->clusters[i]->name, name))
+            return c->clusters[i];
+    return NULL;
+}
+
+/* Its table as it would stand in the file. */
+static json_t *whole_table(const struct config *c, const char *cluster, const json_t *table)
+{
+    json_t *whole = json_copy((json_t *)table);
+    const char *share = json_string_value(json_object_get(table, "share"));
+    const struct model_config *first = share ? config_share(c, share) : NULL;
+    const char *engine = json_string_value(json_object_get(table, "engine"));
+
+    json_object_set_new(whole, "cluster", json_string(cluster));
+    if (first && engine && !strcmp(first->engine, engine) && !strcmp(first->cluster->name, cluster))
+        config_follow_share(whole, first->said);
+    return whole;
+}
+
+static int add(struct config *c, const struct cluster_config *k, const char *name, const char *original,
+               json_t *table, struct err *e)
+{
+    struct reading r = { .c = c, .file = c->file, .e = e };
+
+    r.doc = json_pack("{s:{s:O}}", "cluster", k->name, k->said);
+    r.found = json_pack("{s:s}", name, original);
+    c->models = xrealloc(c->models, (c->n_models + 1) * sizeof *c->models);
+    size_t before = c->n_models;
+    int rc = r.doc && r.found ? config_fill_model(&r, name, table)
+                              : err_set(e, -EINVAL, "a name that is not UTF-8");
+    if (rc < 0 && c->n_models > before)
+        config_free_model(c->models[--c->n_models]);
+    json_decref(r.doc);
+    json_decref(r.found);
+    return rc;
+}
+
+int config_add_found(struct config *c, const char *cluster, const char *original, const json_t *table,
+                     struct err *e)
+{
+    const struct cluster_config *k = find_cluster(c, cluster);
+
+    if (!k)
+        return err_set(e, -EINVAL, "there is no cluster %s any more", cluster);
+    if (!*original || check_line(original, NULL) < 0)
+        return err_set(e, -EINVAL, "\"%.80s\" cannot be the name of a directory", original);
+    if (is_there(c, cluster, original, table))
+        return -EEXIST;
+    json_t *taken = names_of(c), *whole = whole_table(c, cluster, table);
+    char *name = name_for_found(original, taken);
+    int rc = add(c, k, name, original, whole, e);
+    free(name);
+    json_decref(whole);
+    json_decref(taken);
+    return rc;
+}
