@@ -129,7 +129,8 @@ struct config {
 };
 
 /* Read and check a configuration. One without any [cluster.X] has a cluster `local` of kind "local"; one without any
- * [model.X] too has one model `parrot`.
+ * [model.X] too has one model `parrot`. Where there is no file at all, the models of the user's own Ollama here come
+ * before that: it is asked, for a second at most.
  * path  a file; NULL looks where CONTRACT.md section 9 says and ends with built-in defaults: an empty configuration
  * Returns 0, or a negative errno (-ENOENT for a named file that is missing) with "FILE:LINE: what, and the way out".
  * Owner of *out is the caller. Environment variables are read here (HOME, XDG_*, SLULLAMAFS_CONFIG). */

@@ -5,6 +5,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/toml.h"
+#include "backend/config_ollama.h"
 #include "backend/config_slullama.h"
 #include "backend/config_table.h"
 
@@ -157,8 +158,13 @@ static int load_slullama(const struct way *way, struct config **out, struct err 
     free(path);
     if (!is_missing(rc) || (named && *named))
         return rc;
-    /* `serve` without any file is slullama's server with its defaults, a mount shows what a mount is like. */
-    return config_parse_as("", 0, "", way->given != NULL, way->given, out, e);
+    /* `serve` without any file is slullama's server with its defaults, a mount shows what this machine has. */
+    struct buf here = { 0 };
+    if (!way->given)
+        ollama_here(&here);
+    rc = config_parse_as(buf_str(&here), here.len, "", way->given != NULL, way->given, out, e);
+    buf_free(&here);
+    return rc;
 }
 
 static int load(const char *path, const struct way *way, struct config **out, struct err *e)

@@ -7,7 +7,7 @@
 #include "backend/base/timer.h"
 #include "fs/connect_link.h"
 #include "fs/door_http/listener.h"
-#include "fs/door_http/peer.h"
+#include "backend/base/peer.h"
 #include "fs/process.h"
 #include "fs/server_way.h"
 

@@ -7,7 +7,7 @@
 #include "backend/base/alloc.h"
 #include "fs/door_http/access.h"
 #include "fs/door_http/cors.h"
-#include "fs/door_http/peer.h"
+#include "backend/base/peer.h"
 #include "fs/door_http/routes.h"
 #include "fs/door_http/target.h"
 

@@ -14,7 +14,7 @@
 #include "fs/door_http/gate.h"
 #include "fs/door_http/guard.h"
 #include "fs/door_http/listener.h"
-#include "fs/door_http/peer.h"
+#include "backend/base/peer.h"
 #include "fs/door_http/tls.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/door_http/peer.h"
+#include "backend/base/peer.h"
 
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -57,7 +57,7 @@ static void compose(struct question *q, const struct sockaddr_storage *client,
 
 /* The kernel answers a question about one socket within send(2): the answer is there, or none will come, and
  * the loop does not wait for one. */
-static int read_answer(int nl, uid_t *uid)
+static int read_answer(int nl, bool listener, uid_t *uid)
 {
     union {
         struct nlmsghdr header;
@@ -79,7 +79,7 @@ static int read_answer(int nl, uid_t *uid)
     const struct inet_diag_msg *m = NLMSG_DATA(&in.header);
     /* Where no connection has this pair of addresses any more, the kernel names who listens at the client's
      * address, if somebody does. */
-    if (m->idiag_state == TCP_LISTEN)
+    if ((m->idiag_state == TCP_LISTEN) != listener)
         return -ENOTCONN;
     if (m->idiag_inode == 0)
         return -ENOTCONN; /* closed already: its uid reads 0, which is nobody's proof of being root */
@@ -87,21 +87,35 @@ static int read_answer(int nl, uid_t *uid)
     return 0;
 }
 
+static int ask(const struct sockaddr_storage *whose, const struct sockaddr_storage *other, bool listener,
+               uid_t *uid)
+{
+    struct question q;
+
+    int nl = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (nl < 0)
+        return -errno;
+    compose(&q, whose, other);
+    int rc = send(nl, &q, sizeof q, 0) < 0 ? -errno : read_answer(nl, listener, uid);
+    close(nl);
+    return rc;
+}
+
 static int tcp_uid(int fd, const struct sockaddr_storage *client, uid_t *uid)
 {
     struct sockaddr_storage ours;
     socklen_t len = sizeof ours;
-    struct question q;
 
     if (getsockname(fd, (struct sockaddr *)&ours, &len) < 0)
         return -errno;
-    int nl = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    if (nl < 0)
-        return -errno;
-    compose(&q, client, &ours);
-    int rc = send(nl, &q, sizeof q, 0) < 0 ? -errno : read_answer(nl, uid);
-    close(nl);
-    return rc;
+    return ask(client, &ours, false, uid);
+}
+
+int listener_uid(const struct sockaddr_storage *where, uid_t *uid)
+{
+    const struct sockaddr_storage nobody = { .ss_family = where->ss_family };
+
+    return ask(where, &nobody, true, uid);
 }
 
 int peer_uid(int fd, uid_t *uid)

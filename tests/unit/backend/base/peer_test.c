@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/door_http/peer.h"
+#include "backend/base/peer.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -163,6 +163,56 @@ static void a_unix_client_is_ours(void **state)
     close(fds[1]);
 }
 
+/* A listener of this user at any address of this machine, or at loopback; -1 where there is no such family. */
+static int listener(uid_t uid, in_addr_t host, struct sockaddr_storage *at)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(host) };
+    socklen_t len = sizeof a;
+
+    assert_int_equal(seteuid(uid), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(seteuid(getuid()), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 10), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    memset(at, 0, sizeof *at);
+    memcpy(at, &a, sizeof a);
+    return fd;
+}
+
+static void who_listens_is_told(void **state)
+{
+    static const in_addr_t hosts[] = { INADDR_LOOPBACK, INADDR_ANY };
+    struct sockaddr_storage at;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        uid_t uid = 12345;
+        int fd = listener(getuid(), hosts[i], &at);
+        assert_int_equal(listener_uid(&at, &uid), 0);
+        assert_int_equal(uid, getuid());
+        close(fd);
+        uid = 12345;
+        assert_int_equal(listener_uid(&at, &uid), -ENOTCONN);
+        assert_int_equal(uid, 12345);
+    }
+}
+
+static void another_users_listener_is_his(void **state)
+{
+    struct sockaddr_storage at;
+    uid_t uid = 12345;
+
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    int fd = listener(65534, INADDR_LOOPBACK, &at);
+    assert_int_equal(listener_uid(&at, &uid), 0);
+    assert_int_equal(uid, 65534);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +222,8 @@ int main(void)
         cmocka_unit_test(a_client_that_only_ended_writing_is_ours),
         cmocka_unit_test(another_users_client_is_his),
         cmocka_unit_test(a_unix_client_is_ours),
+        cmocka_unit_test(who_listens_is_told),
+        cmocka_unit_test(another_users_listener_is_his),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef FS_DOOR_HTTP_PEER_H
-#define FS_DOOR_HTTP_PEER_H
+#ifndef BASE_PEER_H
+#define BASE_PEER_H
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 /* Which user is at the other end of a connection that was just accepted, as the kernel says. Ask once, before
  * a byte is read: after the client has closed, the kernel names root. */
@@ -10,6 +11,10 @@
  * not of this machine; else a negative errno (-EAGAIN: the kernel gave no answer), and the client is not
  * to be let in. Source: sock_diag(7); SO_PEERCRED in unix(7). */
 int peer_uid(int fd, uid_t *uid);
+
+/* Which user listens at an address of this machine, by TCP. 0 and the uid; -ENOTCONN where nobody does; else a negative
+ * errno. */
+int listener_uid(const struct sockaddr_storage *where, uid_t *uid);
 
 /* Is the other end on this machine: a Unix socket, or TCP from an address of its own? */
 bool peer_is_here(int fd);
