@@ -132,9 +132,10 @@ const struct config_key config_keys[] = {
               "is a model of engine vllm; see CATALOGUES. A relative path counts from this file." },
     { ROWS_CLUSTER, "discover", &type_string, offsetof(struct cluster_config, discover), "\"\"",
       .check = check_discover,
-      .help = "A directory on the cluster: the cache of Hugging Face, as ~/.cache/huggingface/hub, whose models "
-              "become ones of engine vllm, or that of an Ollama, as ~/.ollama/models. It is looked at when the "
-              "cluster is first connected to, and at `reload`; see CATALOGUES." },
+      .help =
+          "A directory on the cluster: the cache of Hugging Face, as ~/.cache/huggingface/hub, whose models "
+          "become ones of engine vllm, or that of an Ollama, as ~/.ollama/models. It is looked at when the "
+          "cluster is first connected to, and at `reload`; see CATALOGUES." },
     { ROWS_CLUSTER, "fake", &type_strings, offsetof(struct cluster_config, fake), "[]", .check = check_line,
       .help = "For kind fake: the failures that a test wants to see." },
 
@@ -179,8 +180,9 @@ const struct config_key config_keys[] = {
     { ROWS_JOB, "start_timeout", &type_duration, offsetof(struct job_config, start_timeout_s), "\"0\"",
       .help = "How long a job may queue; 0 for as long as it takes." },
     { ROWS_JOB, "ready_timeout", &type_duration, offsetof(struct job_config, ready_timeout_s), "\"10m\"",
-      .help = "How long a running job's engine may take until it is healthy, or show no progress where it tells "
-              "how far it is." },
+      .help =
+          "How long a running job's engine may take until it is healthy, or show no progress where it tells "
+          "how far it is." },
     { ROWS_JOB, "stall_timeout", &type_duration, offsetof(struct job_config, stall_timeout_s), "\"5m\"",
       .help = "How long an engine that owes an answer may say nothing." },
     { ROWS_JOB, "lease", &type_duration, offsetof(struct job_config, lease_s), "\"10m\"",

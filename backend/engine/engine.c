@@ -75,7 +75,7 @@ bool engine_is_told(const struct model_config *m)
 {
     const struct engine *en = engine_find(m->engine);
 
-    return en && (en->needs_name || (*m->share && *m->model));
+    return en && (en->needs_name || (m->share && *m->share && *m->model));
 }
 
 bool engine_serves(const struct model_config *m, const char *name)
