@@ -61,19 +61,19 @@ static void test_an_engine_that_takes_any_name_gets_the_clients(void **state)
     expect(&vllm, "{\"model\":\"q\"}", "{\"model\":\"q\"}");
 }
 
-static void test_further_models_of_one_engine_are_told_by_their_directories(void **state)
+static void test_models_of_a_share_are_told_apart_by_their_names(void **state)
 {
-    static char *pulled[] = { "qwen3.5:9b", "llama3:8b", NULL }, *names[] = { "llama3-8b", NULL };
     struct model_config one = ollama;
 
     (void)state;
-    one.name = "qwen3.5-9b";
-    one.aliases = (struct strings){ names, 1 };
-    one.pre_pull = (struct strings){ pulled, 2 };
+    one.engine = "command";
+    one.name = "llama3-8b";
+    one.aliases = (struct strings){ 0 };
+    one.model = "llama3:8b";
+    expect(&one, "{\"model\":\"llama3-8b\"}", "{\"model\":\"llama3-8b\"}");
+    one.share = "gpu";
     expect(&one, "{\"model\":\"llama3-8b\"}", "{\"model\":\"llama3:8b\"}");
-    expect(&one, "{\"model\":\"llama3:8b\"}", "{\"model\":\"llama3:8b\"}");
-    expect(&one, "{\"model\":\"qwen3.5-9b\"}", "{\"model\":\"qwen3.5:9b\"}");
-    expect(&one, "{\"model\":\"phi4\"}", "{\"model\":\"phi4\"}");
+    expect(&one, "{\"model\":\"phi4\"}", "{\"model\":\"phi4\"}"); /* a name that nobody has */
     one.model = "";
     expect(&one, "{\"messages\":[]}", "{\"messages\":[]}");
 }
@@ -99,7 +99,7 @@ int main(void)
         cmocka_unit_test(test_the_engine_gets_its_own_name_for_ours_and_for_none),
         cmocka_unit_test(test_an_engine_that_takes_any_name_gets_the_clients),
         cmocka_unit_test(test_a_form_gets_the_name_as_well),
-        cmocka_unit_test(test_further_models_of_one_engine_are_told_by_their_directories),
+        cmocka_unit_test(test_models_of_a_share_are_told_apart_by_their_names),
     };
 
     return cmocka_run_group_tests_name("model_name", tests, NULL, NULL);
