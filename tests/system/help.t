@@ -96,7 +96,7 @@ is "the README's tree is the one that is served" "$(readme_tree)" "$(served_tree
 
 # What the README and the manual say of the verbs in ctl.
 for word in $(cut -d ' ' -f 1 "$M/ctl" "$M/parrot/ctl" "$M"/jobs/*/ctl | sort -u); do
-	ok "the README knows the verb $word" grep -qE "^ +ctl .*\\b$word\\b" "$source_dir/README.md"
+	ok "the README knows the verb $word" grep -qE "^ *ctl .*\\b$word\\b" "$source_dir/README.md"
 	ok "the manual knows the verb $word" grep -qE "\\b$word\\b" "$source_dir/fs/slullamafs.1"
 done
 ok 'nothing unexpected in the log' no_complaints
