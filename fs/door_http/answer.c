@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void answer(struct connection *c, int status, const char *type, const char *allowed, const char *body,
-                   size_t len)
+void connection_answer_with(struct connection *c, int status, const char *type, const struct http_field *more,
+                            const char *body, size_t len)
 {
     const struct request *r = connection_request(c);
     bool keep = connection_may_keep(c);
@@ -24,8 +24,8 @@ static void answer(struct connection *c, int status, const char *type, const cha
     }
     if (status == 401)
         http_write_field(&out, "WWW-Authenticate", "Bearer realm=\"slullamafs\"");
-    if (allowed)
-        http_write_field(&out, "Allow", allowed);
+    for (; more && more->name; more++)
+        http_write_field(&out, more->name, more->value);
     http_write_field(&out, "Connection", keep ? "keep-alive" : "close");
     http_write_end(&out);
     if (!r->head || strcmp(r->head->method, "HEAD") != 0)
@@ -37,7 +37,7 @@ static void answer(struct connection *c, int status, const char *type, const cha
 
 void connection_answer(struct connection *c, int status, const char *type, const char *body, size_t len)
 {
-    answer(c, status, type, NULL, body, len);
+    connection_answer_with(c, status, type, NULL, body, len);
 }
 
 bool is_ollama_path(const char *path)
@@ -50,12 +50,12 @@ void error_body(struct buf *out, const char *path, int status, const char *text)
     dialect_error(out, dialect_api_of(path), status, text);
 }
 
-static void answer_error(struct connection *c, int status, const char *allowed, const char *text)
+static void answer_error(struct connection *c, int status, const struct http_field *more, const char *text)
 {
     struct buf body = { 0 };
 
     error_body(&body, connection_request(c)->path, status, text);
-    answer(c, status, "application/json", allowed, body.data, body.len);
+    connection_answer_with(c, status, "application/json", more, body.data, body.len);
     buf_free(&body);
 }
 
@@ -66,10 +66,11 @@ void connection_error(struct connection *c, int status, const char *text)
 
 void connection_wrong_method(struct connection *c, const char *allowed)
 {
+    const struct http_field more[] = { { "Allow", allowed }, { 0 } };
     struct buf text = { 0 };
 
     buf_addf(&text, "%s is no method of this route; it takes %s", connection_request(c)->head->method,
              allowed);
-    answer_error(c, 405, allowed, text.data);
+    answer_error(c, 405, more, text.data);
     buf_free(&text);
 }

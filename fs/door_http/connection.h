@@ -80,6 +80,16 @@ bool connection_admit(struct connection *c, const char *model, bool asks);
 uint64_t connection_asker(const struct connection *c);                  /* whose turn its questions take */
 bool connection_may_see(const struct connection *c, const char *model); /* in lists */
 
+/* ---- For the page: whose the request is */
+
+bool connection_is_known(const struct connection *c); /* false: nobody's, on a route that is open to all */
+bool connection_governs(const struct connection *c);  /* may wake and stop models */
+bool connection_has_login(const struct connection *c);
+/* As guard_login() and guard_logout(); the cookie is of the connection's kind. */
+int connection_login(struct connection *c, const char *secret, char **cookie, struct err *e);
+char *connection_logout(struct connection *c);
+json_t *connection_usage(const struct connection *c); /* of all keys, for those who govern; a new reference */
+
 /* What the answer has cost, told before its connection_done(), or in `gone`. */
 void connection_tokens(struct connection *c, int64_t prompt, int64_t completion);
 
@@ -91,6 +101,10 @@ int64_t connection_retry_after_s(const struct connection *c);       /* for an an
 /* A whole answer: status, one body (none for HEAD requests), connection_done(). Retry-After goes with 429 and
  * 503. */
 void connection_answer(struct connection *c, int status, const char *type, const char *body, size_t len);
+
+/* The same with further fields, ended by one without name; NULL = none. */
+void connection_answer_with(struct connection *c, int status, const char *type, const struct http_field *more,
+                            const char *body, size_t len);
 
 /* An error in the shape of the API that was called, as its path says. */
 void connection_error(struct connection *c, int status, const char *text);

@@ -103,6 +103,44 @@ bool connection_admit(struct connection *c, const char *model, bool asks)
     return rc == 0;
 }
 
+bool connection_is_known(const struct connection *c)
+{
+    return c->record.holder != NULL;
+}
+
+bool connection_governs(const struct connection *c)
+{
+    return c->record.holder && holder_governs(c->record.holder);
+}
+
+bool connection_has_login(const struct connection *c)
+{
+    return guard_has_login(c->gate->guard);
+}
+
+/* A cookie that was given through TLS is never sent in clear. */
+int connection_login(struct connection *c, const char *secret, char **cookie, struct err *e)
+{
+    int rc = guard_login(c->gate->guard, secret, cookie, e);
+
+    if (rc == 0 && c->tls) {
+        char *plain = *cookie;
+        *cookie = xasprintf("%s; Secure", plain);
+        free(plain);
+    }
+    return rc;
+}
+
+char *connection_logout(struct connection *c)
+{
+    return guard_logout(c->gate->guard, c->request.head);
+}
+
+json_t *connection_usage(const struct connection *c)
+{
+    return connection_governs(c) ? guard_usage(c->gate->guard) : json_array();
+}
+
 void connection_tokens(struct connection *c, int64_t prompt, int64_t completion)
 {
     c->record.prompt_tokens = prompt;

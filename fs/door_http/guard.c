@@ -10,10 +10,12 @@
 #include "backend/base/timer.h"
 #include "fs/door_http/credentials.h"
 #include "fs/door_http/key_file.h"
+#include "fs/door_http/sessions.h"
 #include "fs/door_http/usage.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +30,7 @@ struct holder {
     struct list link;
     struct key key; /* id "" for those without a key */
     bool valid;     /* of a key: it is still in the file */
+    bool governs;
     int64_t active;
     uint64_t minute_ms; /* mono_ms() when the running minute began; 0 = none yet */
     int64_t minute_requests, minute_tokens;
@@ -42,6 +45,9 @@ struct guard {
     struct stat seen; /* the file of keys when it was last read; zero = it was not there */
     uint64_t looked_ms;
     struct usage *usage;
+    char cookie
+        [sizeof "slullamafs-12345678"]; /* its name: the cookies of other mounts on this host stay apart */
+    struct sessions *sessions;
 };
 
 /* ---- The keys */
@@ -108,6 +114,11 @@ static void look(struct guard *g)
 
 /* ---- Who it is */
 
+static bool is_usable(const struct guard *g, const struct holder *h)
+{
+    return h == &g->admitted || (h->valid && (!h->key.expires || wall_now().tv_sec < h->key.expires));
+}
+
 /* Every stored hash is compared, whatever was found before. */
 static struct holder *match(struct guard *g, const char *secret)
 {
@@ -120,8 +131,7 @@ static struct holder *match(struct guard *g, const char *secret)
         found = &g->admitted;
     list_for_each(h, &g->holders, struct holder, link)
     {
-        bool usable = h->valid && (!h->key.expires || wall_now().tv_sec < h->key.expires);
-        if (CRYPTO_memcmp(shown, h->key.hash, KEY_HASH) == 0 && usable)
+        if (CRYPTO_memcmp(shown, h->key.hash, KEY_HASH) == 0 && is_usable(g, h))
             found = h;
     }
     return found;
@@ -142,13 +152,39 @@ int guard_identify(struct guard *g, const struct http_head *head, struct holder 
         found = match(g, shown.v[i]);
     size_t n = shown.n;
     credentials_wipe(&shown);
-    if (found) {
+    if (n == 0)
+        found = sessions_find(g->sessions, head);
+    if (found && is_usable(g, found)) {
         *out = found;
         return 0;
     }
     return err_set(e, -ENOKEY,
                    n ? "the token or key is not valid here: it is wrong, has expired or was revoked"
                      : "this gateway asks for a token or key: send Authorization: Bearer, or x-api-key");
+}
+
+int guard_login(struct guard *g, const char *secret, char **cookie, struct err *e)
+{
+    look(g);
+    struct holder *h = match(g, secret);
+
+    if (!g->by_token || !h)
+        return err_set(e, -ENOKEY,
+                       "this token or key is not valid here: it is wrong, has expired or was revoked");
+    *cookie =
+        xasprintf("%s=%s; Path=/; HttpOnly; SameSite=Strict", g->cookie, sessions_begin(g->sessions, h));
+    return 0;
+}
+
+char *guard_logout(struct guard *g, const struct http_head *h)
+{
+    sessions_end(g->sessions, h);
+    return xasprintf("%s=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0", g->cookie);
+}
+
+bool guard_has_login(const struct guard *g)
+{
+    return g->by_token;
 }
 
 const char *guard_token(const struct guard *g)
@@ -167,6 +203,11 @@ uint64_t holder_asker(const struct holder *h)
 }
 
 /* ---- What they may */
+
+bool holder_governs(const struct holder *h)
+{
+    return h->governs;
+}
 
 bool holder_may_use(const struct holder *h, const char *model)
 {
@@ -238,6 +279,21 @@ void holder_end(struct guard *g, struct holder *h, int64_t prompt_tokens, int64_
             &(struct usage_day){ .prompt_tokens = prompt_tokens, .completion_tokens = completion_tokens });
 }
 
+json_t *guard_usage(const struct guard *g)
+{
+    json_t *all = json_array();
+
+    list_for_each(h, &g->holders, struct holder, link)
+    {
+        const struct usage_day day = usage_today(g->usage, h->key.id);
+        json_array_append_new(all, json_pack("{s:s,s:I,s:I,s:I}", "name", h->key.name, "requests",
+                                             (json_int_t)day.requests, "prompt_tokens",
+                                             (json_int_t)day.prompt_tokens, "completion_tokens",
+                                             (json_int_t)day.completion_tokens));
+    }
+    return all;
+}
+
 /* ---- Beginning and end */
 
 /* One line; a line feed behind it is not the token's. */
@@ -283,7 +339,10 @@ int guard_create(struct guard **out, struct house *h, struct err *e)
     g->admitted.key.name = xstrdup(g->by_token                         ? "token"
                                    : strcmp(cfg->access, "owner") == 0 ? "owner"
                                                                        : "anonymous");
+    g->admitted.governs = strcmp(cfg->access, "open") != 0;
     list_init(&g->holders);
+    snprintf(g->cookie, sizeof g->cookie, "slullamafs-%.8s", h->identity);
+    g->sessions = sessions_create(g->cookie);
     g->path = key_file_path(cfg);
     g->usage = usage_create(h->loop, usage);
     free(usage);
@@ -315,6 +374,7 @@ void guard_destroy(struct guard *g)
     }
     key_free(&g->admitted.key);
     usage_destroy(g->usage);
+    sessions_destroy(g->sessions);
     if (g->token)
         explicit_bzero(g->token, strlen(g->token));
     free(g->token);

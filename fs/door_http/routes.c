@@ -60,7 +60,12 @@ static const struct route routes[] = {
     { ROOT | MODEL, "/api/delete", NULL, change_model, "" },
     { ROOT | MODEL, "/api/push", NULL, change_model, "" },
     { ROOT | MODEL, "/v1/messages/count_tokens", "POST", count_tokens, "" },
-    { ROOT | MODEL, "/", NULL, answer_root, "HEAD: whether somebody is there, as Ollama's programs ask" },
+    { ROOT, "/", "GET, HEAD", answer_page, "the page for people" },
+    { ROOT, "/ui/login", "POST", answer_login, "" },
+    { ROOT, "/ui/logout", "POST", answer_logout, "" },
+    { ROOT, "/ui/events", "GET", answer_ui_events, "what the page shows, whenever it changes" },
+    { ROOT, "/ui/models/*", "GET, HEAD, POST", answer_ui_model, "what its buttons do" },
+    { MODEL, "/", NULL, answer_root, "HEAD: whether somebody is there, as Ollama's programs ask" },
     { ROOT, "/v1/*", NULL, by_model_field, "the OpenAI API; the \"model\" of the body says which model" },
     { ROOT, "/api/*", NULL, by_model_field, "the Ollama API, likewise" },
     { ROOT, "/jobs/*", NULL, behind_job, "/jobs/<name>/...: the same of one job, without the prefix" },
@@ -102,6 +107,11 @@ static void dispatch(const struct request *r, const struct route_at *at)
         return;
     }
     connection_error(r->conn, 404, "there is no such route"); /* not reached: "/" is a row everywhere */
+}
+
+bool route_is_open(const char *path)
+{
+    return matches("/", path) || matches("/ui/login", path);
 }
 
 void route_request(const struct request *r)
@@ -393,12 +403,8 @@ static void count_tokens(const struct request *r, const struct route_at *at)
 /* A sleeping model's endpoint answers as an engine's would. */
 static void answer_root(const struct request *r, const struct route_at *at)
 {
-    bool head = strcmp(r->head->method, "HEAD") == 0;
-
-    if (at->model && (!head || model_state(at->model) == MODEL_READY))
+    if (strcmp(r->head->method, "HEAD") != 0 || model_state(at->model) == MODEL_READY)
         to_model(r, at);
-    else if (head)
-        connection_answer(r->conn, 200, "text/plain", "slullamafs is running\n", 22);
     else
-        connection_error(r->conn, 404, "there is no such route; see README at the root of the mount");
+        connection_answer(r->conn, 200, "text/plain", "slullamafs is running\n", 22);
 }

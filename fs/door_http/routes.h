@@ -11,6 +11,9 @@ void route_request(const struct request *r);
  * included. Pure. */
 bool is_inference(const char *method, const char *path);
 
+/* May somebody who shows no token ask for this path of the root: the page, which then is a form to log in, and the login? Pure. */
+bool route_is_open(const char *path);
+
 /* ---- For the functions of the table */
 
 /* How far a request's path has been followed. */
@@ -30,7 +33,15 @@ void answer_models(const struct request *r, const struct route_at *at);
 void answer_model(const struct request *r, const struct route_at *at); /* /v1/models/<id> */
 void answer_traefik(const struct request *r, const struct route_at *at);
 void answer_slullama_status(const struct request *r, const struct route_at *at); /* slullama_status.c */
-void answer_no_model(const struct request *r, const char *name);       /* 404 with the near name */
+
+/* page.c: the page for people, and what it asks for. */
+void answer_page(const struct request *r, const struct route_at *at);
+void answer_login(const struct request *r, const struct route_at *at);
+void answer_logout(const struct request *r, const struct route_at *at);
+void answer_ui_model(const struct request *r, const struct route_at *at);  /* page_verbs.c */
+void answer_ui_events(const struct request *r, const struct route_at *at); /* page_events.c */
+
+void answer_no_model(const struct request *r, const char *name); /* 404 with the near name */
 
 /* Append the first len bytes of s with %XX decoded. False: a malformed escape, or NUL. */
 bool route_unescape(struct buf *out, const char *s, size_t len);
