@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDLE_MAX 16    /* connections: more are open only while more requests run at once */
+/* Idle connections that are kept: 16, or as many as were in use at once lately, since a steady load would else open one
+ * for most of its requests. Not more: some engines have a thread for each. */
+#define IDLE_MAX 16
 #define IDLE_MS  30000 /* engines close theirs after 5 s (uvicorn) to 75 s */
 
 enum event { EV_DIAL, EV_RESUME, EV_FAILED };
@@ -47,6 +49,7 @@ static void expiry_cb(void *arg)
             oldest = conn->idle_since;
         }
     }
+    c->most_requests = c->n_requests;
     if (c->n_idle)
         timer_start_ms(c->expiry, oldest + IDLE_MS - now);
 }
@@ -98,7 +101,7 @@ void http_client_recycle(struct http_conn *conn)
     conn->reused = true;
     conn->idle_since = mono_ms();
     list_prepend(&c->idle, &conn->link);
-    if (++c->n_idle > IDLE_MAX)
+    if (++c->n_idle > (c->most_requests > IDLE_MAX ? c->most_requests : IDLE_MAX))
         http_conn_close(container_of(c->idle.prev, struct http_conn, link));
     if (!timer_active(c->expiry))
         timer_start_ms(c->expiry, IDLE_MS);
@@ -123,6 +126,7 @@ static void free_request(struct http_request *r)
 {
     mailbox_forget(r->client->mail, r);
     list_remove(&r->link);
+    r->client->n_requests--;
     if (r->dial)
         r->dial->request = NULL;
     buf_free(&r->wire);
@@ -230,6 +234,8 @@ struct http_request *http_client_send(struct http_client *c, const char *head, s
     if (body)
         buf_add(&r->wire, body, body_len);
     list_append(&c->requests, &r->link);
+    if (++c->n_requests > c->most_requests)
+        c->most_requests = c->n_requests;
     if (conn)
         http_conn_attach(conn, r);
     else

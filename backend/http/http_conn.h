@@ -57,7 +57,8 @@ struct http_client {
     struct mailbox *mail;
     struct timer *expiry;
     struct list requests, dials, idle; /* idle: the last used first */
-    unsigned n_idle;
+    unsigned n_idle, n_requests;
+    unsigned most_requests; /* at once, since the expiry last looked */
     unsigned holds; /* connections and running calls; the memory goes with the last once destroyed */
     bool destroyed;
     char *space;
