@@ -90,6 +90,7 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
 
     h->loop = loop;
     h->cfg = cfg;
+    h->uid = geteuid();
     h->lock_fd = -1;
     h->started = h->changed = wall_now();
     h->endpoint = xstrdup("");

@@ -32,6 +32,7 @@ struct house {
     char *state_dir; /* state_dir/<identity_folder()>, 0700, likewise */
     char *jobs_dir;  /* state_dir/jobs: job_record.h */
     char *program;   /* our own binary */
+    uid_t uid;       /* whose the mount is */
     struct timespec started;
     bool stopping, stop_jobs; /* we are ending; and the jobs too */
     struct stopping *stop;    /* house.c's own */

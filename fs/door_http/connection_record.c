@@ -4,18 +4,17 @@
  * need not tell. */
 #include "fs/door_http/connection_inside.h"
 #include "backend/base/alloc.h"
-#include "backend/base/random.h"
 #include "backend/model.h"
 #include "fs/door_http/access_log.h"
 #include "fs/door_http/cors.h"
 #include "fs/door_http/figures.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define ID_LEN        32
 #define CLIENT_LEFT   499 /* nginx's word for an answer that nobody heard */
 #define RETRY_USUAL_S 5
 
@@ -38,7 +37,7 @@ void record_begin(struct connection *c)
     if (is_id(given))
         memcpy(c->record.id, given, strlen(given) + 1);
     else
-        random_hex(c->record.id, ID_LEN);
+        snprintf(c->record.id, sizeof c->record.id, "%s%016" PRIx64, c->gate->id_base, ++c->gate->n_ids);
     c->request.id = c->record.id;
 }
 
@@ -75,7 +74,7 @@ void record_answer(struct connection *c, const char *data, size_t len)
 
 uint64_t connection_asker(const struct connection *c)
 {
-    return c->record.holder ? holder_asker(c->record.holder) : geteuid();
+    return c->record.holder ? holder_asker(c->record.holder) : c->house->uid;
 }
 
 bool connection_may_see(const struct connection *c, const char *model)

@@ -7,6 +7,7 @@
 #include "fs/door_http/gateway.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
+#include "backend/base/random.h"
 #include "backend/base/timer.h"
 #include "fs/door_http/access_log.h"
 #include "fs/door_http/connection.h"
@@ -298,6 +299,7 @@ int gateway_create(struct gateway **out, struct house *h, struct err *e)
     g->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     g->gate.figures = figures_create();
     list_init(&g->gate.connections);
+    random_hex(g->gate.id_base, GATE_ID_BASE);
     int rc = guard_create(&g->gate.guard, h, e);
     if (rc == 0 && *cfg->tls_cert)
         rc = tls_server_create(&g->gate.tls, cfg->tls_cert, cfg->tls_key, e);

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <openssl/crypto.h>
 
 #define LOOK_MS   1000 /* between two looks at the file of keys */
@@ -31,6 +30,7 @@ struct holder {
     struct key key; /* id "" for those without a key */
     bool valid;     /* of a key: it is still in the file */
     bool governs;
+    uint64_t asker;
     int64_t active;
     uint64_t minute_ms; /* mono_ms() when the running minute began; 0 = none yet */
     int64_t minute_requests, minute_tokens;
@@ -69,6 +69,7 @@ static void take_key(struct guard *g, const struct key *k)
         key_free(&h->key);
     }
     h->key = key_copy(k);
+    h->asker = hash_add(HASH_BEGIN, h->key.id);
     h->valid = true;
 }
 
@@ -199,7 +200,7 @@ const char *holder_name(const struct holder *h)
 
 uint64_t holder_asker(const struct holder *h)
 {
-    return h->key.id[0] ? hash_add(HASH_BEGIN, h->key.id) : geteuid();
+    return h->asker;
 }
 
 /* ---- What they may */
@@ -340,6 +341,7 @@ int guard_create(struct guard **out, struct house *h, struct err *e)
                                    : strcmp(cfg->access, "owner") == 0 ? "owner"
                                                                        : "anonymous");
     g->admitted.governs = strcmp(cfg->access, "open") != 0;
+    g->admitted.asker = h->uid;
     list_init(&g->holders);
     snprintf(g->cookie, sizeof g->cookie, "slullamafs-%.8s", h->identity);
     g->sessions = sessions_create(g->cookie);

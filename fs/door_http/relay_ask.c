@@ -88,7 +88,7 @@ static void ask(const struct request *q, struct model *m, uint64_t only, const c
     r->tells = r->stream && q->house->cfg->hold_progress && is_chat_completion(path);
     if (d)
         translate_adopt(r, d);
-    exchange_init(&r->x, &relay_ops, geteuid());
+    exchange_init(&r->x, &relay_ops, r->house->uid);
     r->x.id = ++q->house->next_exchange;
     r->x.only = only;
     r->x.asker = connection_asker(c);
