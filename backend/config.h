@@ -119,6 +119,10 @@ struct config {
     bool batch_ordered;
     char *batch_hours;             /* "" = all, or HH:MM-HH:MM */
 
+    /* [limits], of each user; 0 = none */
+    int limit_waiting, limit_requests_per_minute;
+    int64_t limit_stored; /* bytes */
+
     char *pass_unknown;            /* a model or share that gets requests for names that nobody has; "" = none */
     json_t *slullama;              /* settings of slullama's own file ("section.key"); NULL = the file is ours */
 

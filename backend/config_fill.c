@@ -122,20 +122,18 @@ static int check_gateway(const struct reading *r)
 static int fill_mount(const struct reading *r)
 {
     struct config *c = r->c;
-    const struct source mount = { json_object_get(r->doc, "mount"), "mount" };
-    const struct source gateway = { json_object_get(r->doc, "gateway"), "gateway" };
-    const struct source batch = { json_object_get(r->doc, "batch"), "batch" };
-    int rc = fill(r, ROWS_MOUNT, c, &mount, 1);
+    int rc = 0;
 
-    if (rc == 0)
-        rc = fill(r, ROWS_GATEWAY, c, &gateway, 1);
-    if (rc == 0)
-        rc = fill(r, ROWS_BATCH, c, &batch, 1);
+    for (const struct config_section *s = config_sections; s->name && rc == 0; s++) {
+        const struct source from = { json_object_get(r->doc, s->name), s->name };
+        if (!s->named)
+            rc = fill(r, s->rows, c, &from, 1);
+    }
     if (rc == 0)
         rc = check_gateway(r);
     if (rc < 0)
         return rc;
-    c->listen_asked = json_object_get(gateway.table, "listen") != NULL;
+    c->listen_asked = json_object_get(json_object_get(r->doc, "gateway"), "listen") != NULL;
     if (!c->state_dir || !*c->state_dir) {
         free(c->state_dir);
         c->state_dir = config_state_dir();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which tables and keys may stand in a configuration; what is none is told with the nearest that is. */
 #include "backend/base/alloc.h"
+#include "backend/base/buf.h"
 #include "backend/config_inside.h"
 #include "backend/config_slullama.h"
 
@@ -48,14 +49,16 @@ static int unknown_table(const struct reading *r, const char *name)
     near = nearest_name(name, names, n);
     if (near)
         return config_fail_at(r, name, "unknown table [%.60s]; did you mean [%s]?", name, near);
-    if (!json_is_object(json_object_get(r->doc, name)))
-        return config_fail_at(r, name,
-                              "the key \"%.60s\" stands in no table; the tables are [mount], [gateway], "
-                              "[cluster.NAME], [model.NAME], [batch]",
-                              name);
-    return config_fail_at(
-        r, name, "unknown table [%.60s]; there are [mount], [gateway], [cluster.NAME], [model.NAME], [batch]",
-        name);
+    struct buf all = { 0 };
+    for (const struct config_section *s = config_sections; s->name; s++)
+        buf_addf(&all, "%s[%s%s]", all.len ? ", " : "", s->name, s->named ? ".NAME" : "");
+    int rc = config_fail_at(r, name,
+                            json_is_object(json_object_get(r->doc, name))
+                                ? "unknown table [%.60s]; there are %s"
+                                : "the key \"%.60s\" stands in no table; the tables are %s",
+                            name, buf_str(&all));
+    buf_free(&all);
+    return rc;
 }
 
 static int unknown_key(const struct reading *r, const struct config_section *s, const char *table,

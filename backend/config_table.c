@@ -305,15 +305,28 @@ const struct config_key config_keys[] = {
       .help =
           "The hours of the day in which lines are sent, by the local clock, as \"20:00-06:00\"; empty for "
           "all." },
+    /* ---- [limits] */
+    { ROWS_LIMITS, "waiting", &type_int, offsetof(struct config, limit_waiting), "1024", .min = 0,
+      .max = 1000000,
+      .help = "The most questions of one user that wait, of all models together; a further one fails with "
+              "EBUSY. 0 for no limit." },
+    { ROWS_LIMITS, "stored", &type_size, offsetof(struct config, limit_stored), "\"1GiB\"", .min = 0,
+      .help = "The most bytes that one user keeps in conversations and batches; a write beyond fails with "
+              "EDQUOT. 0 for no limit." },
+    { ROWS_LIMITS, "requests_per_minute", &type_int, offsetof(struct config, limit_requests_per_minute), "0",
+      .min = 0, .max = 1000000,
+      .help =
+          "The most questions of one user in a minute; a further one fails with EDQUOT. 0 for no limit." },
     { 0 },
 };
 
 const struct config_section config_sections[] = {
     { "mount", false, ROWS_MOUNT },
     { "gateway", false, ROWS_GATEWAY },
+    { "batch", false, ROWS_BATCH },
+    { "limits", false, ROWS_LIMITS },
     { "cluster", true, ROWS_CLUSTER | ROWS_JOB },
     { "model", true, ROWS_MODEL | ROWS_JOB },
-    { "batch", false, ROWS_BATCH },
     { 0 },
 };
 
@@ -321,7 +334,6 @@ const struct config_later config_later[] = {
     { "cluster", "url" },
     { "cluster", "token_file" },
     { "model", "on_full" },
-    { "limits", NULL },
     { "user", NULL },
     { 0 },
 };

@@ -20,6 +20,7 @@ enum config_rows {
     ROWS_JOB = 8,     /* struct job_config, in [cluster.X] and [model.X] */
     ROWS_MODEL = 16,  /* struct model_config */
     ROWS_BATCH = 32,  /* struct config */
+    ROWS_LIMITS = 64, /* struct config */
 };
 
 #define CONFIG_MASK "***"
@@ -65,7 +66,7 @@ extern const struct config_key config_keys[]; /* ends with a row without name */
 /* Tables of the file, in the order in which they are written. */
 struct config_section {
     const char *name;
-    bool named;    /* [name.X] */
+    bool named;    /* [name.X]; else the rows are fields of struct config */
     unsigned rows; /* of enum config_rows */
 };
 

@@ -61,10 +61,13 @@ char *config_to_toml(const struct config *c)
 
     buf_adds(&out, "# The configuration in effect, from ");
     toml_write_string(&out, *c->file ? c->file : "built-in defaults");
-    buf_adds(&out, "\n\n[mount]\n");
-    write_rows(&out, c, ROWS_MOUNT, c);
-    buf_adds(&out, "\n[gateway]\n");
-    write_rows(&out, c, ROWS_GATEWAY, c);
+    buf_adds(&out, "\n");
+    for (const struct config_section *s = config_sections; s->name; s++) {
+        if (s->named)
+            continue;
+        buf_addf(&out, "\n[%s]\n", s->name);
+        write_rows(&out, c, s->rows, c);
+    }
     for (size_t i = 0; i < c->n_clusters; i++) {
         write_header(&out, "cluster", c->clusters[i]->name);
         write_rows(&out, c, ROWS_CLUSTER, c->clusters[i]);
@@ -75,8 +78,6 @@ char *config_to_toml(const struct config *c)
         write_rows(&out, c, ROWS_MODEL, c->models[i]);
         write_rows(&out, c, ROWS_JOB, &c->models[i]->job);
     }
-    buf_adds(&out, "\n[batch]\n");
-    write_rows(&out, c, ROWS_BATCH, c);
     return buf_take(&out);
 }
 
@@ -117,6 +118,7 @@ char *config_reference(void)
         { "[cluster.NAME], for all its models, or [model.NAME]", ROWS_JOB },
         { "[model.NAME]", ROWS_MODEL },
         { "[batch]", ROWS_BATCH },
+        { "[limits]", ROWS_LIMITS },
     };
     struct buf out = { 0 };
 

@@ -33,6 +33,7 @@ enum exchange_state {
 
 struct exchange_ops {
     const char *kind;
+    bool by_user; /* it counts for its user's [limits] */
     /* x->job has a slot for you: send, from the beginning. Called again after a loss. */
     void (*send)(struct exchange *x);
     /* End what is under way upstream at once; report nothing of it any more. */

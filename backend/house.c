@@ -15,6 +15,7 @@
 #include "backend/identity.h"
 #include "backend/job.h"
 #include "backend/model.h"
+#include "backend/quota.h"
 #include "backend/record.h"
 #include "backend/recover.h"
 
@@ -98,6 +99,7 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     h->mail = mailbox_create(loop);
     h->events = growing_create(EVENTS_KEEP);
     h->warnings = json_object();
+    h->quotas = quotas_create();
     list_init(&h->jobs);
     list_init(&h->unwanted);
     list_init(&h->recovered);
@@ -156,6 +158,7 @@ void house_destroy(struct house *h)
         close(h->lock_fd);
     json_decref(h->warnings);
     json_decref(h->found);
+    quotas_destroy(h->quotas);
     free(h->models);
     free(h->endpoint);
     free(h->program);

@@ -15,6 +15,7 @@ struct cluster;
 struct job;
 struct stopping;
 struct history;
+struct quotas;
 
 struct house {
     uv_loop_t *loop;
@@ -43,6 +44,7 @@ struct house {
     void (*door_figures)(void *arg, struct buf *out);
     void *door_figures_arg;
     const char *token; /* that the gateway asks for, borrowed from it; NULL = none; shown in `env` alone */
+    struct quotas *quotas;    /* of users: quota.h */
     struct history *history;  /* what was asked, and the store: history.h */
     struct list batches;      /* struct batch: batch.h */
     unsigned long last_batch; /* number of the last one's folder */

@@ -34,6 +34,8 @@ int model_slots(const struct model *m);
 
 /* Would a further question be refused now? 0, or -EBUSY with the sentence: asked when `ask` is opened. */
 int model_may_ask(const struct model *m, struct err *e);
+/* The same for a user of the files, whose limits count too: also -EDQUOT. */
+int model_may_ask_as(const struct model *m, uid_t uid, struct err *e);
 
 /* j is, or was, one of its jobs: all models of a share have the same. */
 bool model_has_job(const struct model *m, const struct job *j);

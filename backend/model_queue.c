@@ -3,6 +3,7 @@
  * back to their place when their engine is lost, and are counted when they end. */
 #include "backend/model_private.h"
 #include "backend/job_ask.h"
+#include "backend/quota.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,12 +16,20 @@ static void tell_use(struct model *m)
     m->house->used.ms = mono_ms();
 }
 
+/* One more of its model's, of its pool's and of its user's waits, or (more = -1) one less. */
+static void waits(const struct exchange *x, int more)
+{
+    x->model->own_waiting += more;
+    x->model->pool->n_waiting += more;
+    if (x->ops->by_user)
+        quota_waits(x->model->house, x->uid, more);
+}
+
 static void hand_out(struct model *m, struct exchange *x, struct job *j)
 {
     line_take(&m->line, x);
-    m->n_waiting--;
+    waits(x, -1);
     m->n_active++;
-    x->model->own_waiting--;
     x->model->own_active++;
     x->job = j;
     x->state = EXCHANGE_SENT;
@@ -108,8 +117,7 @@ void model_requeue(struct model *m, struct exchange *x)
 {
     unlink_active(m, x);
     line_put_back(&m->pool->line, x);
-    m->own_waiting++;
-    m->pool->n_waiting++;
+    waits(x, 1);
     house_changed(m->house);
     model_post_dispatch(m);
 }
@@ -138,8 +146,7 @@ void model_exchange_ended(struct model *m, struct exchange *x)
         unlink_active(m, x);
     } else {
         list_remove(&x->link);
-        m->own_waiting--;
-        m->pool->n_waiting--;
+        waits(x, -1);
     }
     x->model = NULL;
     count(m, x);
@@ -241,10 +248,11 @@ static void take(struct model *m, struct exchange *x)
     exchange_ref(x);
     x->model = m;
     x->state = EXCHANGE_WAITING;
-    m->own_waiting++;
+    waits(x, 1);
     m = m->pool;
     line_add(&m->line, x);
-    m->n_waiting++;
+    if (x->ops->by_user)
+        quota_asked(m->house, x->uid);
     if (m->n_waiting + m->n_active > m->most_asked)
         m->most_asked = m->n_waiting + m->n_active;
     model_mind_idle(m);
@@ -253,9 +261,16 @@ static void take(struct model *m, struct exchange *x)
     model_post_dispatch(m);
 }
 
-int model_submit(struct model *m, struct exchange *x, struct err *e)
+int model_may_ask_as(const struct model *m, uid_t uid, struct err *e)
 {
     int rc = model_may_ask(m, e);
+
+    return rc < 0 ? rc : quota_may_ask(m->house, uid, e);
+}
+
+int model_submit(struct model *m, struct exchange *x, struct err *e)
+{
+    int rc = x->ops->by_user ? model_may_ask_as(m, x->uid, e) : model_may_ask(m, e);
 
     if (rc == 0)
         take(m, x);

@@ -304,6 +304,7 @@ static void prompt_destroy(struct exchange *x)
 
 static const struct exchange_ops prompt_ops = {
     .kind = "prompt",
+    .by_user = true,
     .send = prompt_send,
     .drop = prompt_drop,
     .changed = prompt_changed,

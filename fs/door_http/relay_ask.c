@@ -7,7 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
+
 
 /* ---- Limits */
 

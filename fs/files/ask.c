@@ -89,7 +89,7 @@ static int ask_open(struct open_file *f)
     }
     rc = history_takes(tree_house(f->tree), &e);
     if (rc == 0)
-        rc = model_may_ask(model_of(f), &e);
+        rc = model_may_ask_as(model_of(f), f->caller.uid, &e);
     if (rc < 0) {
         refuse(a, rc, e.text);
         free(a);
@@ -246,7 +246,8 @@ static int save(struct ask_file *a)
     int rc;
 
     /* The queue may have filled up since the open: RELEASE could tell nobody. */
-    if (a->draft && (rc = model_may_ask(model_of(a->file), &e)) == -EBUSY)
+    rc = a->draft ? model_may_ask_as(model_of(a->file), a->file->caller.uid, &e) : 0;
+    if (rc == -EBUSY || rc == -EDQUOT)
         return refuse(a, rc, e.text);
     if (h->cfg->durable && a->draft && !a->draft->saved) {
         if ((rc = history_takes(h, &e)) < 0)

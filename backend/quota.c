@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/quota.h"
+#include "backend/base/alloc.h"
+#include "backend/base/list.h"
+#include "backend/base/timer.h"
+#include "backend/house.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define MINUTE_MS 60000
+
+struct user {
+    struct list link;
+    uid_t uid;
+    int waiting;
+    int64_t stored;
+    uint64_t minute_ms; /* mono_ms() when the running minute began; 0 = none yet */
+    int64_t asked;      /* in that minute */
+};
+
+struct quotas {
+    struct list users; /* those that have done anything; a mount has few */
+};
+
+struct quotas *quotas_create(void)
+{
+    struct quotas *q = NEW(struct quotas);
+
+    list_init(&q->users);
+    return q;
+}
+
+void quotas_destroy(struct quotas *q)
+{
+    if (!q)
+        return;
+    list_for_each(u, &q->users, struct user, link) free(u);
+    free(q);
+}
+
+static struct user *find(const struct house *h, uid_t uid)
+{
+    list_for_each(u, &h->quotas->users, struct user, link) if (u->uid == uid) return u;
+    return NULL;
+}
+
+static struct user *get(struct house *h, uid_t uid)
+{
+    struct user *u = find(h, uid);
+
+    if (!u) {
+        u = NEW(struct user);
+        u->uid = uid;
+        list_append(&h->quotas->users, &u->link);
+    }
+    return u;
+}
+
+static bool is_this_minute(const struct user *u)
+{
+    return u->minute_ms && mono_ms() - u->minute_ms < MINUTE_MS;
+}
+
+void quota_waits(struct house *h, uid_t uid, int more)
+{
+    get(h, uid)->waiting += more;
+}
+
+int quota_may_ask(const struct house *h, uid_t uid, struct err *e)
+{
+    const struct user *u = find(h, uid);
+    const struct config *cfg = h->cfg;
+
+    if (!u)
+        return 0;
+    if (cfg->limit_waiting && u->waiting >= cfg->limit_waiting)
+        return err_set(e, -EBUSY, "%d questions of yours wait already (waiting in [limits]); try again later",
+                       u->waiting);
+    if (cfg->limit_requests_per_minute && is_this_minute(u) && u->asked >= cfg->limit_requests_per_minute)
+        return err_set(e, -EDQUOT,
+                       "you have asked %" PRId64
+                       " questions in this minute (requests_per_minute in [limits]); try again in %" PRIu64
+                       " s",
+                       u->asked, (MINUTE_MS - (mono_ms() - u->minute_ms)) / 1000 + 1);
+    return 0;
+}
+
+void quota_asked(struct house *h, uid_t uid)
+{
+    struct user *u = get(h, uid);
+
+    if (!is_this_minute(u)) {
+        u->minute_ms = mono_ms();
+        u->asked = 0;
+    }
+    u->asked++;
+}
+
+void quota_stores(struct house *h, uid_t uid, int64_t more)
+{
+    get(h, uid)->stored += more;
+}
+
+int quota_may_store(const struct house *h, uid_t uid, int64_t more, struct err *e)
+{
+    const struct user *u = find(h, uid);
+    int64_t have = u ? u->stored : 0, most = h->cfg->limit_stored;
+
+    if (!most || have + more <= most)
+        return 0;
+    return err_set(e, -EDQUOT,
+                   "your conversations and batches hold %" PRId64 " bytes, and %" PRId64
+                   " more are beyond stored (%" PRId64 ") in [limits]; remove some",
+                   have, more, most);
+}

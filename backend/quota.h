@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_QUOTA_H
+#define BACKEND_QUOTA_H
+#include <stdint.h>
+#include <sys/types.h>
+#include "backend/base/err.h"
+/* What each user of a mount may take of it: [limits] in the configuration, by the uid that the kernel tells. What
+ * comes through the gateway is the business of its keys. Loop thread. */
+
+struct house;
+struct quotas;
+
+struct quotas *quotas_create(void);
+void quotas_destroy(struct quotas *q); /* NULL is allowed */
+
+/* A question of theirs waits, or (more = -1) does so no more. */
+void quota_waits(struct house *h, uid_t uid, int more);
+
+/* Would a further question be refused? 0; -EBUSY: too many wait; -EDQUOT: too many this minute; with the sentence. */
+int quota_may_ask(const struct house *h, uid_t uid, struct err *e);
+void quota_asked(struct house *h, uid_t uid); /* it was taken: it counts for this minute */
+
+/* They keep so many bytes more, or fewer, in conversations and batches. */
+void quota_stores(struct house *h, uid_t uid, int64_t more);
+int quota_may_store(const struct house *h, uid_t uid, int64_t more, struct err *e); /* 0 or -EDQUOT */
+
+#endif
