@@ -70,6 +70,8 @@ static void head_cb(void *arg, const struct http_head *h)
 
     exchange_alive(&c->x);
     c->status = h->status;
+    if (http_request_sent(c->request))
+        buf_free(&c->request_body);
 }
 
 static void body_cb(void *arg, const char *data, size_t len)
@@ -111,17 +113,18 @@ static void call_send(struct exchange *x)
     static const struct http_handler handler = { .head = head_cb, .body = body_cb, .end = end_cb };
     struct call *c = call_of(x);
     struct job *j = x->job;
-    struct buf head = { 0 }, body = { 0 };
+    struct buf head = { 0 };
     char host[300];
 
     buf_reset(&c->answer);
+    buf_reset(&c->request_body);
     c->status = 0;
-    c->body(c, j, &body);
+    c->body(c, j, &c->request_body);
     snprintf(host, sizeof host, "%s:%d", j->host, j->port);
-    engine_post(&head, c->path, host, j->engine->has_key ? j->secret : "", body.len);
-    c->request = http_client_send(j->client, head.data, head.len, body.data, body.len, &handler, c);
+    engine_post(&head, c->path, host, j->engine->has_key ? j->secret : "", c->request_body.len);
+    c->request = http_client_send(j->client, head.data, head.len, c->request_body.data, c->request_body.len,
+                                  &handler, c);
     buf_free(&head);
-    buf_free(&body);
     c->sent = true;
     /* The answer comes as a whole: what it takes counts from here. */
     x->begun = wall_now();
@@ -153,6 +156,7 @@ static void call_destroy(struct exchange *x)
     struct call *c = call_of(x);
 
     buf_free(&c->answer);
+    buf_free(&c->request_body);
     free(c);
 }
 

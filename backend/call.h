@@ -19,6 +19,7 @@ struct call {
     struct buf answer; /* its body; one JSON object where x.state is EXCHANGE_DONE */
     /* private to call.c */
     struct http_request *request;
+    struct buf request_body; /* while the request may need it */
 };
 
 /* The caller has the reference. It is not submitted: model_submit(). */

@@ -85,6 +85,8 @@ static void begun_cb(void *arg)
     struct prompt *p = arg;
 
     p->begun = true;
+    if (!p->request || http_request_sent(p->request))
+        buf_free(&p->body);
     exchange_begun(&p->x);
 }
 
@@ -147,6 +149,7 @@ void prompt_stored(struct prompt *p, int rc, const char *why)
 static void forget_request(struct prompt *p)
 {
     p->request = NULL;
+    buf_free(&p->body);
     chat_reader_destroy(p->reader);
     p->reader = NULL;
     buf_free(&p->held);
@@ -266,16 +269,15 @@ static void prompt_send(struct exchange *x)
     static const struct http_handler handler = { .head = head_cb, .body = body_cb, .end = end_cb };
     struct prompt *p = prompt_of(x);
     struct job *j = x->job;
-    struct buf head = { 0 }, body = { 0 };
+    struct buf head = { 0 };
     char host[300];
 
     snprintf(host, sizeof host, "%s:%d", j->host, j->port);
-    write_body(p, &body);
-    engine_post(&head, p->pair->path, host, j->engine->has_key ? j->secret : "", body.len);
+    write_body(p, &p->body);
+    engine_post(&head, p->pair->path, host, j->engine->has_key ? j->secret : "", p->body.len);
     p->reader = chat_reader_create(p->pair->answer ? &object : p->pair->verbatim ? &verbatim : &chat, p);
-    p->request = http_client_send(j->client, head.data, head.len, body.data, body.len, &handler, p);
+    p->request = http_client_send(j->client, head.data, head.len, p->body.data, p->body.len, &handler, p);
     buf_free(&head);
-    buf_free(&body);
     exchange_alive(x);
 }
 

@@ -22,6 +22,7 @@ struct prompt {
     /* private to prompt.c */
     struct house *house;
     struct http_request *request;
+    struct buf body; /* of the request, while that may need it */
     struct chat_reader *reader;
     struct buf held; /* of an answer that is given byte for byte: what came before its first text */
     bool posted, begun;

@@ -231,8 +231,8 @@ struct http_request *http_client_send(struct http_client *c, const char *head, s
     r->arg = arg;
     r->head_request = head_len > 5 && !memcmp(head, "HEAD ", 5);
     buf_add(&r->wire, head, head_len);
-    if (body)
-        buf_add(&r->wire, body, body_len);
+    r->body = body;
+    r->body_len = body ? body_len : 0;
     list_append(&c->requests, &r->link);
     if (++c->n_requests > c->most_requests)
         c->most_requests = c->n_requests;
@@ -241,6 +241,11 @@ struct http_request *http_client_send(struct http_client *c, const char *head, s
     else
         mailbox_post(c->mail, event_cb, r, EV_DIAL);
     return r;
+}
+
+bool http_request_sent(const struct http_request *r)
+{
+    return r->got_byte && http_request_all_sent(r);
 }
 
 void http_request_pause(struct http_request *r)

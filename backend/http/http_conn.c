@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* 1xx responses to one request: 103 comes once or twice, 102 every 20 s at the most. */
@@ -34,7 +35,7 @@ void http_conn_watch(struct http_conn *conn)
         return;
     if (r && (r->paused || conn->stash.len))
         events = 0;
-    if (r && !conn->write_dead && r->sent < r->wire.len)
+    if (r && !conn->write_dead && !http_request_all_sent(r))
         events |= UV_WRITABLE;
     if (events == conn->events)
         return;
@@ -204,7 +205,8 @@ static void readable(struct http_conn *conn, bool broken)
         /* It will not be sent again: a long prompt need not stay while it is answered. */
         if (http_request_all_sent(r)) {
             buf_free(&r->wire);
-            r->sent = 0;
+            r->body = NULL;
+            r->body_len = r->sent = 0;
         }
     }
     feed(conn, conn->client->space, (size_t)n);
@@ -212,14 +214,30 @@ static void readable(struct http_conn *conn, bool broken)
 
 /* ---- Writing: what can be written now. Calls nobody. */
 
+/* What is still to be sent, at most max bytes, of the head and of the body. How many pieces that is. */
+static size_t pieces(const struct http_request *r, size_t max, struct iovec out[2])
+{
+    size_t head = r->sent < r->wire.len ? r->wire.len - r->sent : 0, n = 0;
+    size_t of_body = head ? 0 : r->sent - r->wire.len;
+
+    if (head)
+        out[n++] = (struct iovec){ r->wire.data + r->sent, head < max ? head : max };
+    max -= head < max ? head : max;
+    size_t body = r->body_len - of_body;
+    if (body && max)
+        out[n++] = (struct iovec){ (char *)r->body + of_body, body < max ? body : max };
+    return n;
+}
+
 static void pump(struct http_conn *conn)
 {
     struct http_request *r = conn->request;
     size_t quota = TURN_MAX;
 
-    while (quota && r->sent < r->wire.len && !conn->write_dead) {
-        size_t n = r->wire.len - r->sent < quota ? r->wire.len - r->sent : quota;
-        ssize_t done = send(conn->fd, r->wire.data + r->sent, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (quota && !http_request_all_sent(r) && !conn->write_dead) {
+        struct iovec v[2];
+        const struct msghdr m = { .msg_iov = v, .msg_iovlen = pieces(r, quota, v) };
+        ssize_t done = sendmsg(conn->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0 && errno == EAGAIN)

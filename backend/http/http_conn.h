@@ -41,8 +41,11 @@ struct http_request {
     void *arg;
     struct http_conn *conn; /* NULL while the dial is out */
     struct http_dial *dial;
-    struct buf wire; /* head and body; empty once it was sent and an answer began */
-    size_t sent;     /* bytes of wire */
+    /* Empty, both of them, once they were sent and an answer began. */
+    struct buf wire; /* the head */
+    const char *body;
+    size_t body_len;
+    size_t sent; /* bytes of both */
     bool head_request;
     bool retried;
     bool paused;
@@ -59,7 +62,7 @@ struct http_client {
     struct list requests, dials, idle; /* idle: the last used first */
     unsigned n_idle, n_requests;
     unsigned most_requests; /* at once, since the expiry last looked */
-    unsigned holds; /* connections and running calls; the memory goes with the last once destroyed */
+    unsigned holds;         /* connections and running calls; the memory goes with the last once destroyed */
     bool destroyed;
     char *space;
 };
@@ -75,7 +78,7 @@ void http_request_lost(struct http_request *r, bool was_reused, const char *err)
 
 static inline bool http_request_all_sent(const struct http_request *r)
 {
-    return r->sent == r->wire.len;
+    return r->sent == r->wire.len + r->body_len;
 }
 
 /* http_conn.c */

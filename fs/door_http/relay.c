@@ -189,7 +189,8 @@ static void begin(struct relay *r, struct buf *head)
         exchange_begun(&r->x);
     r->begun = true;
     relay_hold_stop(r);
-    buf_free(&r->body);
+    if (!r->request || http_request_sent(r->request))
+        buf_free(&r->body); /* it will not be sent again */
     if (r->held)
         return;
     r->framing = relay_framing_of(r->answer, strcmp(q->head->method, "HEAD") == 0, q->head->minor);
