@@ -110,7 +110,8 @@ const struct config_key config_keys[] = {
       .words = WORDS("auto", "login", "node", "exec"),
       .help =
           "How an engine on a compute node is reached: login has sshd on the login node forward, exec runs a "
-          "program there that connects, node goes on to sshd on the compute node, where the engine then "
+          "program there that connects, or as a step of the job (srun) where the login node reaches no node, "
+          "node goes on to sshd on the compute node, where the engine then "
           "listens on loopback alone. auto tries login, exec and node, and remembers what the site allows." },
     { ROWS_CLUSTER, "accept_new_host_keys", &type_bool, offsetof(struct cluster_config, accept_new_host_keys),
       "false",

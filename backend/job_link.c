@@ -36,7 +36,9 @@ static void dialled_cb(void *arg, int fd, const char *err);
 
 static void dial(struct dialling *d, const char *host)
 {
-    d->dial = transport_dial(d->job->cluster->transport, host, d->job->port, DIAL_MS, dialled_cb, d);
+    const struct job *j = d->job;
+
+    d->dial = transport_dial_job(j->cluster->transport, host, j->port, j->id, DIAL_MS, dialled_cb, d);
 }
 
 static void dialled_cb(void *arg, int fd, const char *err)

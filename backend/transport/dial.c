@@ -17,6 +17,7 @@ static void release(struct dial *d)
     timer_destroy(d->again);
     free(d->line);
     free(d->host);
+    free(d->job);
     free(d);
 }
 
@@ -202,8 +203,8 @@ static struct dial *begin(struct dial *d)
     return d;
 }
 
-struct dial *transport_dial(struct transport *t, const char *host, int port, uint64_t timeout_ms, dial_f cb,
-                            void *arg)
+struct dial *transport_dial_job(struct transport *t, const char *host, int port, const char *job,
+                                uint64_t timeout_ms, dial_f cb, void *arg)
 {
     if (t->dying)
         return NULL;
@@ -211,7 +212,14 @@ struct dial *transport_dial(struct transport *t, const char *host, int port, uin
 
     d->host = xstrdup(host);
     d->port = port;
+    d->job = xstrdup(job);
     return begin(d);
+}
+
+struct dial *transport_dial(struct transport *t, const char *host, int port, uint64_t timeout_ms, dial_f cb,
+                            void *arg)
+{
+    return transport_dial_job(t, host, port, NULL, timeout_ms, cb, arg);
 }
 
 struct dial *transport_pipe(struct transport *t, const char *line, uint64_t timeout_ms, dial_f cb, void *arg)

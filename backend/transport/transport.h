@@ -119,6 +119,9 @@ struct dial; /* valid until its callback was called */
 typedef void (*dial_f)(void *arg, int fd, const char *err);
 struct dial *transport_dial(struct transport *t, const char *host, int port, uint64_t timeout_ms, dial_f cb,
                             void *arg);
+/* The same where a job of ours runs on host: a step of it may be the way. job is the scheduler's number. */
+struct dial *transport_dial_job(struct transport *t, const char *host, int port, const char *job,
+                                uint64_t timeout_ms, dial_f cb, void *arg);
 void dial_cancel(struct dial *d); /* cb is not called any more; NULL is allowed */
 
 /* ---- A program that stays: its standard input and output as one stream (the files service talks to a

@@ -56,7 +56,7 @@ struct transport_ops {
 
 extern const struct transport_ops openssh_ops, local_ops;
 
-enum tunnel_way { TUNNEL_UNKNOWN, TUNNEL_LOGIN, TUNNEL_EXEC, TUNNEL_NODE };
+enum tunnel_way { TUNNEL_UNKNOWN, TUNNEL_LOGIN, TUNNEL_EXEC, TUNNEL_NODE, TUNNEL_STEP };
 struct tunnel_try;
 
 struct transport {
@@ -88,8 +88,10 @@ struct transport {
     void *crowded_arg;
 
     /* tunnels (tunnel.c) */
-    enum tunnel_way way; /* the one that worked last */
-    struct list nodes;   /* struct tunnel_node: sshds of compute nodes */
+    enum tunnel_way way;    /* the one that worked last */
+    bool step_next;         /* the login node heard nothing from a node: the next stream begins with a step */
+    uint64_t no_step_until; /* mono_ms(); one failed */
+    struct list nodes;      /* struct tunnel_node: sshds of compute nodes */
     char *runtime_dir;
 
     /* dials (dial.c) */
@@ -166,6 +168,7 @@ struct dial {
     char *line; /* a program's command line; NULL: host and port */
     char *host;
     int port;
+    char *job;                 /* that runs on host; NULL: none is known */
     struct tunnel_try *tunnel; /* STARTED, with a host, where the kind has tunnels; tunnel.c's own */
     bool unexplained;          /* the kind does not know why it was refused: forbidden, or nobody listens */
     int errors;                /* where a program's standard error goes; -1: nowhere */

@@ -10,11 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-extern const char text_pipe[]; /* pipe.sh */
-
-#define TOOLS      "python3 bash socat nc"
-#define MARK_LEN   32
-#define SAID_LIMIT 8192 /* bytes of a program's standard error that are kept */
+#define TOOLS         "python3 bash socat nc"
+#define MARK_LEN      32
+#define STEP_PAUSE_MS 60000 /* a step costs the scheduler something; where nobody listens it fails as well */
+#define SAID_LIMIT    8192  /* bytes of a program's standard error that are kept */
 
 /* A descriptor that is watched; outlives its owner's interest until the handle is closed. */
 struct watch {
@@ -26,6 +25,7 @@ struct watch {
 
 struct tunnel_try {
     enum tunnel_way way;
+    struct err before;       /* step: why the login node did not connect; "" where it was not asked */
     bool doubted;            /* login: refused, and ssh did not say why: exec is to confirm it */
     struct dial *inner;      /* node */
     struct transport *node;  /* likewise */
@@ -69,10 +69,8 @@ static struct watch *watch(struct dial *d, int fd, uv_poll_cb cb)
 /* ---- Ways. */
 
 static const char *const names[] = {
-    [TUNNEL_UNKNOWN] = "auto",
-    [TUNNEL_LOGIN] = "login",
-    [TUNNEL_EXEC] = "exec",
-    [TUNNEL_NODE] = "node",
+    [TUNNEL_UNKNOWN] = "auto", [TUNNEL_LOGIN] = "login", [TUNNEL_EXEC] = "exec",
+    [TUNNEL_NODE] = "node",    [TUNNEL_STEP] = "exec", /* as the configuration calls it */
 };
 
 /* What the configuration fixes, or TUNNEL_UNKNOWN. */
@@ -129,29 +127,6 @@ static void take_way(struct dial *d, enum tunnel_way way)
 
 /* ---- exec */
 
-static bool is_host(const char *s)
-{
-    return s[0] && s[0] != '-' &&
-           s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:")] == '\0';
-}
-
-char *tunnel_pipe_line(const char *host, int port, const char *mark, const char *tools)
-{
-    struct buf line = { 0 };
-
-    if (!is_host(host))
-        return NULL;
-    buf_adds(&line, "exec sh -c '");
-    for (const char *p = text_pipe; *p; p++) {
-        if (*p == '\'')
-            buf_adds(&line, "'\\''");
-        else
-            buf_add(&line, p, 1);
-    }
-    buf_addf(&line, "' pipe %s %d %s '%s'", host, port, mark, tools);
-    return buf_take(&line);
-}
-
 /* What it said until now. */
 static void hear(struct tunnel_try *y)
 {
@@ -195,7 +170,8 @@ static void program_ended(struct dial *d)
     hear(y);
     const char *words = last_words(y);
     bool none = strstr(words, "no program for a connection") != NULL;
-    err_set(&e, 0, "%s:%d, seen from %s through a command: %s", d->host, d->port, d->t->cluster->host,
+    err_set(&e, 0, "%s:%d, seen from %s through %s: %s", d->host, d->port, d->t->cluster->host,
+            y->way == TUNNEL_STEP ? "a step of the job" : "a command",
             words[0] ? words : "it ended, and does not say why");
     dial_failed(d, none ? -ENOTSUP : words[0] ? -ECONNREFUSED : -ECONNRESET, e.text);
 }
@@ -252,7 +228,7 @@ static void start_exec(struct dial *d)
     random_hex(y->mark, MARK_LEN);
     y->tail_len = 0;
     free(d->line);
-    d->line = tunnel_pipe_line(d->host, d->port, y->mark, TOOLS);
+    d->line = tunnel_pipe_line(d->host, d->port, y->mark, TOOLS, y->way == TUNNEL_STEP ? d->job : NULL);
     y->mark[MARK_LEN] = '\n';
     if (!d->line) {
         dial_failed(d, -EINVAL, "the name of the node is none that a command could take");
@@ -291,7 +267,7 @@ static struct transport *node_transport(struct dial *d, struct err *e)
     struct transport_params p = {
         .loop = t->loop, .cluster = &n->cluster, .runtime_dir = t->runtime_dir, .via = t
     };
-    if (!is_host(d->host) || t->ops->create(&n->t, &p, e) < 0) {
+    if (!tunnel_is_host(d->host) || t->ops->create(&n->t, &p, e) < 0) {
         free(n->host);
         free(n);
         return NULL;
@@ -338,6 +314,7 @@ static void start_way(struct dial *d)
 {
     switch (d->tunnel->way) {
     case TUNNEL_EXEC:
+    case TUNNEL_STEP:
         start_exec(d);
         break;
     case TUNNEL_NODE:
@@ -352,8 +329,13 @@ static void start_way(struct dial *d)
 
 void tunnel_start(struct dial *d)
 {
-    enum tunnel_way way = fixed(d->t) ? fixed(d->t) : d->t->way;
+    struct transport *t = d->t;
+    enum tunnel_way way = fixed(t) ? fixed(t) : t->way;
 
+    if ((way == TUNNEL_UNKNOWN || way == TUNNEL_EXEC) && (t->step_next || t->way == TUNNEL_STEP))
+        way = TUNNEL_STEP;
+    if (way == TUNNEL_STEP && !d->job)
+        way = fixed(t);
     d->tunnel = NEW(struct tunnel_try);
     d->tunnel->way = way ? way : TUNNEL_LOGIN;
     start_way(d);
@@ -363,7 +345,7 @@ bool tunnel_opened(struct dial *d, int fd)
 {
     struct tunnel_try *y = d->tunnel;
 
-    if (y && y->way == TUNNEL_EXEC) {
+    if (y && (y->way == TUNNEL_EXEC || y->way == TUNNEL_STEP)) {
         y->stream = watch(d, fd, stream_cb);
         return true;
     }
@@ -382,6 +364,41 @@ void tunnel_again(struct dial *d)
     start_way(d);
 }
 
+/* The login node does not reach the node: a step of the job may, unless the former worked before. A dial that has
+ * no time left leaves that to the next one. */
+static bool step_instead(struct dial *d, int rc, const struct err *e)
+{
+    struct transport *t = d->t;
+    struct tunnel_try *y = d->tunnel;
+    bool allowed = fixed(t) == TUNNEL_EXEC || fixed(t) == TUNNEL_UNKNOWN;
+
+    if (!allowed || !d->job || t->way == y->way || mono_ms() < t->no_step_until)
+        return false;
+    t->step_next = rc == -ETIMEDOUT;
+    if (rc != -ECONNREFUSED)
+        return false;
+    y->before = *e;
+    take_way(d, TUNNEL_STEP);
+    return true;
+}
+
+/* What was said of the login node is the better reason, where it was asked. */
+static void step_failed(struct dial *d, int *rc, struct err *e)
+{
+    struct transport *t = d->t;
+
+    t->step_next = false;
+    if (t->way == TUNNEL_STEP)
+        return; /* the engine is not there */
+    t->no_step_until = mono_ms() + STEP_PAUSE_MS;
+    if (d->tunnel->before.text[0]) {
+        *rc = -ECONNREFUSED;
+        *e = d->tunnel->before;
+    } else if (*rc == -ENOTSUP) {
+        *rc = -ECONNREFUSED;
+    }
+}
+
 bool tunnel_failed(struct dial *d, int *rc, struct err *e)
 {
     struct tunnel_try *y = d->tunnel;
@@ -393,6 +410,12 @@ bool tunnel_failed(struct dial *d, int *rc, struct err *e)
         *rc = err_set(e, -EHOSTUNREACH, "through %s itself: %s", d->host, transport_reason(y->node));
         return false;
     }
+    if (y->way == TUNNEL_STEP) {
+        step_failed(d, rc, e);
+        return false;
+    }
+    if (((y->way == TUNNEL_LOGIN && !d->unexplained) || y->way == TUNNEL_EXEC) && step_instead(d, *rc, e))
+        return true;
     if (!automatic)
         return false;
     if (y->way == TUNNEL_LOGIN && (*rc == -EACCES || (d->unexplained && *rc == -ECONNREFUSED))) {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The ways from the login node to an engine: where its sshd forwards nothing a program there connects; through sshd on the compute
+# The ways from the login node to an engine: where its sshd forwards nothing a program there connects; where it
+# reaches no node, a step of the job does; through sshd on the compute
 # node the engine's loopback is reached.
 . "$(dirname "$0")/mount.sh"
 lab_start
@@ -45,6 +46,7 @@ cleanup() {
 	for node in n1 n2; do
 		service_stop "$node" sshd
 	done
+	walled off
 	lab_enter login rm -f /etc/ssh/sshd_config.d/lab-tunnels.conf
 	sshd_restart
 }
@@ -87,6 +89,44 @@ answered 'MaxSessions 1: commands, files and the stream take turns' q 'all alone
 next
 slurm rm -f /etc/ssh/sshd_config.d/lab-tunnels.conf
 fault forward-refused off
+
+# --- it reaches no engine ---
+
+walled() { # the nodes answer to the login node's Slurm and ssh alone
+	local node
+	for node in n1 n2; do
+		if [ "$1" = on ]; then
+			lab_enter "$node" nft -f - <<- 'END'
+				table inet lab-wall {
+					chain in {
+						type filter hook input priority 0
+						ip saddr 198.19.0.1 tcp flags & (syn | ack) == syn tcp dport != { 22, 6818 } reject with icmpx type admin-prohibited
+					}
+				}
+			END
+		else
+			lab_enter "$node" nft delete table inet lab-wall 2> /dev/null
+		fi
+	done
+}
+
+walled on
+mount_tunnel exec || bail 'no mount'
+asks q parrot 'over the wall'
+answered 'step: the answer' q 'over the wall'
+is 'step: the status says exec' "$(tunnel)" exec
+for n in 1 2 3; do
+	asks "q$n" parrot "question $n of three"
+done
+for n in 1 2 3; do
+	answered "step: three at once, $n" "q$n" "question $n of three"
+done
+next
+mount_tunnel auto || bail 'no mount'
+asks q parrot 'over the wall by itself'
+answered 'step: auto comes to it' q 'over the wall by itself'
+next
+walled off
 
 # --- through the compute node ---
 

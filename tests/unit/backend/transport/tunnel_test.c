@@ -68,6 +68,26 @@ static int begin_exec_1_session(void **state)
     return begin_with(state, "MaxSessions 1\n", "exec");
 }
 
+/* And with an srun, whose node sees another port than the login node; the job 7 has ended. It notes each call. */
+static int begin_exec_srun(void **state)
+{
+    char *path = xasprintf("SetEnv PATH=%s:/usr/bin:/bin\n", shared.dir);
+    int rc = begin_with(state, path, "exec");
+    struct bench *b = *state;
+    char *srun =
+        xasprintf("#!/bin/bash\necho \"${@:1:9}\" >> %s/calls\n"
+                  "[ \"$2\" != --jobid=7 ] || { echo srun: error: Invalid job id specified >&2; exit 1; }\n"
+                  "args=(\"$@\")\nargs[-3]=%d\nexec \"${args[@]:8}\"\n",
+                  shared.dir, b->port);
+
+    put_file(shared.dir, "calls", "");
+    put_file(shared.dir, "srun", srun);
+    shell("chmod 755 %s/srun", shared.dir);
+    free(srun);
+    free(path);
+    return rc;
+}
+
 static int begin_node(void **state)
 {
     return begin_with(state, "", "node");
@@ -143,7 +163,7 @@ static void assert_says_bye(struct bench *b, int fd)
 
 static int open_with(struct bench *b, const char *tool, int port)
 {
-    char *line = tunnel_pipe_line("127.0.0.1", port, MARK, tool);
+    char *line = tunnel_pipe_line("127.0.0.1", port, MARK, tool, NULL);
     struct dialled d = { 0 };
 
     assert_non_null(line);
@@ -216,8 +236,8 @@ static void a_name_that_a_shell_could_take_amiss_is_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
-        assert_null(tunnel_pipe_line(hosts[i], 1, MARK, "python3"));
-    char *line = tunnel_pipe_line("alvis7-07.c3se.chalmers.se", 1, MARK, "python3");
+        assert_null(tunnel_pipe_line(hosts[i], 1, MARK, "python3", NULL));
+    char *line = tunnel_pipe_line("alvis7-07.c3se.chalmers.se", 1, MARK, "python3", NULL);
     assert_non_null(line);
     free(line);
 }
@@ -322,6 +342,61 @@ static void a_session_too_few_is_waited_for_and_then_said(void **state)
     assert_says_bye(b, three.fd);
 }
 
+static struct dialled dial_job(struct bench *b, int port, const char *job)
+{
+    struct dialled d = { 0 };
+
+    transport_dial_job(b->t, "127.0.0.1", port, job, 60000, dial_cb, &d);
+    wait_for(&b->loop, &d.done, 1);
+    return d;
+}
+
+static void assert_steps(int n)
+{
+    shell("test $(wc -l < %s/calls) = %d", shared.dir, n);
+}
+
+static void where_the_login_node_reaches_nothing_a_step_of_the_job_does(void **state)
+{
+    struct bench *b = *state;
+    int nobody;
+
+    close(listen_here(&nobody, 1));
+    struct dialled d = dial_job(b, nobody, NULL);
+    assert_int_equal(d.fd, -ECONNREFUSED);
+    assert_steps(0);
+    d = dial_job(b, nobody, "12");
+    assert_string_equal(d.err, "");
+    shell("grep -q -- '^--overlap --jobid=12 -N 1 -n 1 -Q -u sh' %s/calls", shared.dir);
+    assert_string_equal(transport_tunnel(b->t), "exec");
+    assert_carries(b, d.fd);
+    assert_says_bye(b, d.fd);
+    d = dial_job(b, nobody, "13"); /* remembered: by a step at once */
+    assert_string_equal(d.err, "");
+    assert_says_bye(b, d.fd);
+    assert_steps(2);
+    d = dial_job(b, b->port, NULL); /* no job: by the login node */
+    assert_says_bye(b, d.fd);
+}
+
+static void a_step_that_fails_is_not_tried_again_at_once(void **state)
+{
+    struct bench *b = *state;
+    int nobody;
+
+    close(listen_here(&nobody, 1));
+    for (int i = 0; i < 3; i++) {
+        struct dialled d = dial_job(b, nobody, "7");
+        assert_int_equal(d.fd, -ECONNREFUSED);
+        assert_non_null(strstr(d.err, "through a command: connect failed: Connection refused"));
+    }
+    assert_steps(1);
+    assert_null(tunnel_pipe_line("n1", 1, MARK, "python3", "7; id"));
+    struct dialled d = dial_job(b, b->port, "7");
+    assert_says_bye(b, d.fd);
+    assert_steps(1);
+}
+
 static void through_sshd_on_the_node_its_loopback_is_reached(void **state)
 {
     struct bench *b = *state;
@@ -360,6 +435,8 @@ int main(void)
         T(begin_forbidden, closing_it_closes_it_at_the_far_end),
         T(begin_forbidden_login, where_the_configuration_says_login_it_stays_forbidden),
         T(begin_exec_1_session, a_session_too_few_is_waited_for_and_then_said),
+        T(begin_exec_srun, where_the_login_node_reaches_nothing_a_step_of_the_job_does),
+        T(begin_exec_srun, a_step_that_fails_is_not_tried_again_at_once),
         T(begin_node, through_sshd_on_the_node_its_loopback_is_reached),
         T(begin_node, a_node_that_refuses_the_login_fails_with_the_way_out),
     };
