@@ -80,6 +80,7 @@ struct model_config {
     json_t *health_status;          /* array of integers */
     char *image;                    /* container; "" = none */
     int max_model_len;              /* tokens; 0 = the engine's own */
+    char *on_full;                  /* "error", "drop_oldest": a conversation without room */
     char *models_dir;               /* ollama, on the cluster; "" = its own */
     bool copy_binary, cleanup_binary;
     char *copy_source;              /* "" = binary */

@@ -221,6 +221,12 @@ const struct config_key config_keys[] = {
       .help =
           "Parameters, as { temperature = 0.7 }, until others are written to the file params: they count for "
           "each ask, and for each request that does not give them." },
+    { ROWS_MODEL, "on_full", &type_word, offsetof(struct model_config, on_full), "\"error\"",
+      .words = WORDS("error", "drop_oldest"),
+      .help =
+          "What comes when a conversation has no room for its next question in the context that "
+          "max_model_len or the engine says: error fails it with EFBIG, drop_oldest leaves the oldest turns "
+          "out of the request." },
     { ROWS_MODEL, "replicas", &type_int, offsetof(struct model_config, replicas), "1", .min = 1, .max = 1000,
       .help = "Jobs that the first question or `wake` begins, on different nodes where that can be had." },
     { ROWS_MODEL, "min", &type_int, offsetof(struct model_config, min), "0", .min = 0, .max = 1000,
@@ -266,7 +272,9 @@ const struct config_key config_keys[] = {
       .help =
           "Run vllm, llamacpp or ollama in this container with Apptainer: a file on the cluster, or a URI." },
     { ROWS_MODEL, "max_model_len", &type_int, offsetof(struct model_config, max_model_len), "0", .min = 0,
-      .max = INT_MAX, .help = "For vllm: its longest context in tokens; 0 for the model's own." },
+      .max = INT_MAX,
+      .help = "The longest context in tokens: vllm is started with it, and conversations count on it; 0 for "
+              "the model's own." },
     { ROWS_MODEL, "models_dir", &type_string, offsetof(struct model_config, models_dir), "\"\"",
       .check = check_line, .help = "For ollama: the directory of its models on the cluster, OLLAMA_MODELS." },
     { ROWS_MODEL, "copy_binary", &type_bool, offsetof(struct model_config, copy_binary), "false",
@@ -334,7 +342,6 @@ const struct config_section config_sections[] = {
 const struct config_later config_later[] = {
     { "cluster", "url" },
     { "cluster", "token_file" },
-    { "model", "on_full" },
     { "user", NULL },
     { 0 },
 };

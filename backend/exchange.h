@@ -60,6 +60,7 @@ struct exchange {
     enum exchange_state state;
     int rc;                               /* negative errno when FAILED or CANCELLED */
     char *error;                          /* its sentence; owned; NULL while there is none */
+    bool held;                            /* another has to end first: it is passed over until model_release() */
     uint64_t only;                        /* number of the one job that is asked; 0 = any of the model's */
     uint64_t lost_by[EXCHANGE_LOST_BY];   /* numbers of those jobs; 0 = none */
     uint64_t prefixes[EXCHANGE_PREFIXES]; /* of its beginning, the longer one first; 0 = none */

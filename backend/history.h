@@ -49,8 +49,9 @@ const char *history_id_text(int64_t id, char out[HISTORY_ID_TEXT]);
 int64_t history_id_parse(const char *text); /* -1: it is none, or not as history_id_text() writes it */
 
 /* ---- for record.c */
-int64_t
-history_new_id(struct house *h); /* larger than all before; milliseconds since 1970, or a little more */
+int64_t history_new_id(
+    struct house
+        *h); /* larger than all before, of conversations too; milliseconds since 1970, or a little more */
 void history_add(struct house *h, const char *model, uid_t uid, int64_t id, struct record *live);
 void history_settle(struct house *h, const char *model, uid_t uid, const struct history_entry *as);
 

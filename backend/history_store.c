@@ -56,7 +56,8 @@ static void read_index(struct house *h)
 {
     static const char all[] = "SELECT id, uid, model, ended, prompt_len, reply_len, error_len, status_len"
                               " FROM prompts INDEXED BY ended_prompts WHERE state >= 4 ORDER BY id";
-    static const char last[] = "SELECT max(id) FROM prompts";
+    static const char last[] = "SELECT max(coalesce((SELECT max(id) FROM prompts), 0),"
+                               " coalesce((SELECT max(id) FROM chats), 0))";
     struct history *y = h->history;
     struct err e = { "" };
 

@@ -9,6 +9,7 @@
 #include "backend/base/units.h"
 #include "backend/base/utf8.h"
 #include "backend/batch.h"
+#include "backend/chat.h"
 #include "backend/cluster.h"
 #include "backend/found.h"
 #include "backend/history.h"
@@ -119,6 +120,7 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
         h->models[i] = model_create(h, cfg->models[i]);
     history_open(h);
     record_load(h, &h->recovered);
+    chats_load(h);
     history_start(h);
     recover_jobs(h);
     batches_load(h);
@@ -150,6 +152,7 @@ void house_destroy(struct house *h)
     recover_finish(h);
     destroy_clusters(h);
     list_for_each(v, &h->recovered, struct recovered, link) recovered_free(v);
+    chats_close(h);
     history_close(h);
     free_stopping(h->stop);
     mailbox_destroy(h->mail);

@@ -16,6 +16,7 @@ struct job;
 struct stopping;
 struct history;
 struct quotas;
+struct chats;
 
 struct house {
     uv_loop_t *loop;
@@ -48,6 +49,7 @@ struct house {
     struct history *history;  /* what was asked, and the store: history.h */
     struct list batches;      /* struct batch: batch.h */
     unsigned long last_batch; /* number of the last one's folder */
+    struct chats *chats;      /* conversations: chat.h */
     struct list
         recovered;    /* struct recovered (record.h): what the last mount left, until the door takes it */
     json_t *warnings; /* warnings.c's own */

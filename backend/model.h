@@ -88,6 +88,7 @@ model_wakes(const struct model *m); /* jobs that were asked for; those of a shar
 void model_requeue(struct model *m, struct exchange *x); /* lost before its first text: first in line again */
 void model_post_dispatch(struct model *m); /* soon: hand out what waits to the slots that are free */
 void model_exchange_ended(struct model *m, struct exchange *x);
+void model_release(struct model *m, struct exchange *x); /* one that waits is held no more */
 struct house *model_house(const struct model *m);
 json_t *model_since(const struct model *m); /* when its state began; a new reference */
 

@@ -39,6 +39,7 @@ struct model {
     struct timespec since;
     struct line line; /* the questions that wait, of all who share its jobs */
     int n_waiting, n_active;
+    int n_held; /* of those that wait: no slot would take them */
     bool woken; /* without a question, and it is not ready yet */
     unsigned wakes;
     struct timer *idle;

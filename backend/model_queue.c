@@ -21,6 +21,7 @@ static void waits(const struct exchange *x, int more)
 {
     x->model->own_waiting += more;
     x->model->pool->n_waiting += more;
+    x->model->pool->n_held += x->held ? more : 0;
     if (x->ops->by_user)
         quota_waits(x->model->house, x->uid, more);
 }
@@ -46,7 +47,11 @@ static void hand_out(struct model *m, struct exchange *x, struct job *j)
 /* The first in line, unless the jobs with a free slot are those that lost it before. */
 static struct exchange *first_that_goes(struct model *m, struct job **j)
 {
-    list_for_each(x, &m->line.waiting, struct exchange, link) if ((*j = model_pick(m, x))) return x;
+    list_for_each(x, &m->line.waiting, struct exchange, link)
+    {
+        if (!x->held && (*j = model_pick(m, x)))
+            return x;
+    }
     return NULL;
 }
 
@@ -119,6 +124,13 @@ void model_requeue(struct model *m, struct exchange *x)
     line_put_back(&m->pool->line, x);
     waits(x, 1);
     house_changed(m->house);
+    model_post_dispatch(m);
+}
+
+void model_release(struct model *m, struct exchange *x)
+{
+    m->pool->n_held -= x->held;
+    x->held = false;
     model_post_dispatch(m);
 }
 
@@ -253,8 +265,8 @@ static void take(struct model *m, struct exchange *x)
     line_add(&m->line, x);
     if (x->ops->by_user)
         quota_asked(m->house, x->uid);
-    if (m->n_waiting + m->n_active > m->most_asked)
-        m->most_asked = m->n_waiting + m->n_active;
+    if (m->n_waiting - m->n_held + m->n_active > m->most_asked)
+        m->most_asked = m->n_waiting - m->n_held + m->n_active;
     model_mind_idle(m);
     model_want(m);
     house_changed(m->house);

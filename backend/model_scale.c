@@ -55,7 +55,7 @@ static void set_target(struct model *m, int n, const char *why)
 
 static uint64_t up(struct model *m, uint64_t now)
 {
-    if (m->n_waiting == 0 || model_has_slot(m) || !all_ready(m) || m->target >= model_most(m)) {
+    if (m->n_waiting == m->n_held || model_has_slot(m) || !all_ready(m) || m->target >= model_most(m)) {
         m->full_since = 0;
         return NEVER_MS;
     }
@@ -71,7 +71,7 @@ static uint64_t up(struct model *m, uint64_t now)
 static uint64_t down(struct model *m, uint64_t now)
 {
     uint64_t window = (uint64_t)m->cfg->job.idle_timeout_s * 1000;
-    int asked = m->n_waiting + m->n_active;
+    int asked = m->n_waiting - m->n_held + m->n_active;
 
     if (m->target <= fewest(m) || window == 0 || model_is_pinned(m)) {
         m->window_since = 0;

@@ -14,6 +14,7 @@ struct request_defaults {
     const char *model;    /* the name by which the engine knows it; "" = it asks for none */
     const char *system;   /* the system prompt, "" = none */
     const json_t *params; /* an object, or NULL */
+    const char *before;   /* messages that go before the text, as JSON with commas between; NULL = none */
 };
 
 struct pair {

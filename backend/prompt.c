@@ -3,6 +3,7 @@
 #include "backend/prompt.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
+#include "backend/chat.h"
 #include "backend/engine/engine.h"
 #include "backend/house.h"
 #include "backend/http/http_client.h"
@@ -47,6 +48,15 @@ static void post_change(struct prompt *p)
     mailbox_post(p->house->mail, deliver, p, 0);
 }
 
+/* Before a reader is told of the end: what it asks next sees this answer. */
+void prompt_settle(struct prompt *p)
+{
+    if (p->chat && prompt_over(p))
+        chat_over(p->chat, p);
+    else if (p->chat)
+        chat_moved(p->chat);
+}
+
 static void prompt_changed(struct exchange *x)
 {
     struct prompt *p = prompt_of(x);
@@ -54,6 +64,7 @@ static void prompt_changed(struct exchange *x)
     if (p->record)
         record_moved(p->record);
     post_change(p);
+    prompt_settle(p);
 }
 
 bool prompt_over(const struct prompt *p)
@@ -144,6 +155,7 @@ void prompt_stored(struct prompt *p, int rc, const char *why)
         p->x.error = xstrdup(why);
     }
     post_change(p);
+    prompt_settle(p);
 }
 
 static void forget_request(struct prompt *p)
@@ -249,9 +261,12 @@ static void write_body(struct prompt *p, struct buf *body)
 {
     struct request_defaults d = { .model = "" };
     const struct model_config *cfg = model_config(p->x.model);
-    struct buf served = { 0 };
+    struct buf served = { 0 }, before = { 0 };
 
-    settings_defaults(model_settings(p->x.model), &d);
+    if (p->chat)
+        chat_request(p->chat, p, &d, &before);
+    else
+        settings_defaults(model_settings(p->x.model), &d);
     engine_served_name(cfg, &served);
     if (engine_is_told(cfg))
         d.model = cfg->model;
@@ -259,6 +274,7 @@ static void write_body(struct prompt *p, struct buf *body)
         d.model = served.len ? served.data : cfg->name;
     p->pair->body(buf_str(&p->text), p->text.len, &d, body);
     buf_free(&served);
+    buf_free(&before);
 }
 
 static void prompt_send(struct exchange *x)
@@ -294,6 +310,8 @@ static void prompt_destroy(struct exchange *x)
 {
     struct prompt *p = prompt_of(x);
 
+    if (p->chat)
+        chat_leave(p->chat, p);
     mailbox_forget(p->house->mail, p);
     if (p->record)
         record_detach(p->record);

@@ -15,6 +15,11 @@ struct prompt {
     /* Text came, or the state moved; at most once per turn of the loop. May be NULL. */
     void (*changed)(void *arg);
     void *arg;
+    /* The conversation that it is a question of, until it is over; NULL: none. chat.c's, like what follows. */
+    struct chat *chat;
+    struct list chat_link; /* in its queue */
+    size_t chat_bytes;     /* of the messages of the request */
+    bool chat_noted;       /* its end counts in the conversation's figures */
     /* What the store keeps of it; NULL: nothing. While sealed, its beginning is not on disk yet, and nothing of its
      * answer may be seen by anybody, not even its end: see prompt_over(). */
     struct record *record;
@@ -49,6 +54,9 @@ size_t prompt_shown(const struct prompt *p);
 
 /* End it from outside with an errno of our own; what is under way is dropped. */
 void prompt_fail(struct prompt *p, int rc, const char *why);
+
+/* It was over when it was made, and what keeps it was told of it: now the conversation is. */
+void prompt_settle(struct prompt *p);
 
 /* record.c: its beginning is on disk (0), or cannot be: it then ends with rc, and nobody has seen anything. */
 void prompt_stored(struct prompt *p, int rc, const char *why);

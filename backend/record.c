@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of one question as the store sees it: each step writes the row as it is then. */
 #include "backend/base/alloc.h"
+#include "backend/chat.h"
 #include "backend/record_inside.h"
 
 #include <errno.h>
@@ -29,6 +30,11 @@ struct record *record_create(struct house *h, const char *model, uid_t uid, cons
     r->id = history_new_id(h);
     r->asked = wall_now();
     return r;
+}
+
+void record_set_chat(struct record *r, int64_t chat)
+{
+    r->chat = chat;
 }
 
 struct record *record_ref(struct record *r)
@@ -226,7 +232,7 @@ static char *status_text(const struct record *r)
 
 static void end(struct record *r)
 {
-    const struct prompt *p = r->prompt;
+    struct prompt *p = r->prompt;
     char *status = status_text(r), *error = p->x.error ? xasprintf("%s\n", p->x.error) : xstrdup("");
     struct history_entry over = { .id = r->id,
                                   .ended_ms = ms_of(&p->x.ended),
@@ -243,6 +249,8 @@ static void end(struct record *r)
     if (!r->text_stored)
         record_add_text(r, op, p->text.data, p->text.len, "\n");
     record_add_reply(r, op);
+    if (p->chat)
+        chat_add_end(p->chat, p, op);
     post(r, op, STORE_NOW, 0);
     free(status);
     free(error);

@@ -39,6 +39,8 @@ enum record_state {
 /* asker  the chain of processes that asked, in the door's own words; "" = unknown */
 struct record *record_create(struct house *h, const char *model, uid_t uid, const struct pair *pair,
                              const char *asker);
+void record_set_chat(struct record *r,
+                     int64_t chat); /* the conversation that it is a question of; 0 = none */
 struct record *record_ref(struct record *r);
 void record_unref(struct record *r); /* NULL is allowed */
 int64_t record_id(const struct record *r);
@@ -81,6 +83,7 @@ struct recovered {
     struct timespec asked;
     enum record_state state;
     const struct pair *pair;
+    int64_t chat; /* the conversation that it is a question of; 0 = none */
     int losses;
     struct buf text, reply; /* the question as it was written */
     unsigned pieces;        /* in which the answer was stored */

@@ -16,6 +16,7 @@ struct record {
     int64_t id;
     uid_t uid;
     const struct pair *pair;
+    int64_t chat;
     enum record_state state;
     struct timespec asked;
     struct prompt *prompt; /* borrowed */

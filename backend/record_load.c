@@ -17,7 +17,7 @@ struct loading {
     size_t text; /* bytes of those that are over */
 };
 
-enum { ID, UID, MODEL, STATE, ASKED, LOSSES, BOOT, ASKER, RC, ERROR, PAIR };
+enum { ID, UID, MODEL, STATE, ASKED, LOSSES, BOOT, ASKER, RC, ERROR, PAIR, CHAT };
 
 void recovered_free(struct recovered *v)
 {
@@ -76,6 +76,7 @@ static struct recovered *from_row(const struct loading *l, const struct store_va
     v->asker = xstrdup(same_boot ? c[ASKER].data : "");
     v->rc = (int)c[RC].i;
     v->pair = pair_numbered((int)c[PAIR].i);
+    v->chat = c[CHAT].i;
     v->error = xstrndup(c[ERROR].data, strcspn(c[ERROR].data, "\n"));
     return v;
 }
@@ -86,6 +87,7 @@ static struct record *record_again(const struct loading *l, const struct recover
     struct record *r = record_create(l->house, v->model, v->uid, v->pair, v->asker);
 
     r->id = v->id;
+    r->chat = v->chat;
     r->asked = v->asked;
     r->losses = v->losses;
     r->state = v->state;
@@ -133,11 +135,12 @@ static int over_row(void *arg, const struct store_value *c, size_t columns)
 void record_load(struct house *h, struct list *out)
 {
     static const char open[] =
-        "SELECT id, uid, model, state, asked, losses, boot, asker, rc, error, pair FROM prompts"
+        "SELECT id, uid, model, state, asked, losses, boot, asker, rc, error, pair, chat FROM prompts"
         " WHERE state < 4 ORDER BY id";
-    static const char over[] = "SELECT id, uid, model, state, asked, losses, boot, asker, rc, error, pair"
-                               " FROM (SELECT * FROM prompts WHERE state >= 4 ORDER BY id DESC LIMIT 1000)"
-                               " WHERE boot = ? ORDER BY id DESC";
+    static const char over[] =
+        "SELECT id, uid, model, state, asked, losses, boot, asker, rc, error, pair, chat"
+        " FROM (SELECT * FROM prompts WHERE state >= 4 ORDER BY id DESC LIMIT 1000)"
+        " WHERE boot = ? ORDER BY id DESC";
     struct loading l = { .house = h, .out = out };
     struct err e = { "" };
 

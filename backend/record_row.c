@@ -14,8 +14,8 @@ void record_add_row(struct record *r, struct store_op *op, const struct history_
 {
     static const char put[] =
         "INSERT INTO prompts(id, uid, model, state, asked, ended, losses, boot, asker, rc, error, status,"
-        " prompt_len, reply_len, error_len, status_len, pair)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+        " prompt_len, reply_len, error_len, status_len, pair, chat)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
         " ON CONFLICT(id) DO UPDATE SET state = ?4, ended = ?6, losses = ?7, rc = ?10, error = ?11, status = "
         "?12,"
         " prompt_len = ?13, reply_len = ?14, error_len = ?15, status_len = ?16";
@@ -39,8 +39,9 @@ void record_add_row(struct record *r, struct store_op *op, const struct history_
                      STORE_ARG_INT(over->error_len),
                      STORE_ARG_INT(over->status_len),
                      STORE_ARG_INT(r->pair->number),
+                     STORE_ARG_INT(r->chat),
                  },
-                 17);
+                 18);
     r->in_store = true;
 }
 

@@ -26,6 +26,9 @@ static const char *const names[] = { [SETTING_SYSTEM] = "system", [SETTING_PARAM
 struct settings {
     struct house *house;
     const struct model_config *model;
+    const struct settings *parent; /* whose values count where text is NULL; NULL: of a model */
+    void (*changed)(void *arg);    /* with a parent */
+    void *arg;
     char *text[2]; /* by enum setting, as settings_text() shows it */
     char *system;  /* without its last newline */
     json_t *params;
@@ -93,7 +96,8 @@ static void take(struct settings *s, enum setting which, const char *text, size_
     }
     json_decref(s->params);
     s->params = json_loadb(text, len, JSON_ALLOW_NUL, NULL);
-    tell_unknown(s);
+    if (!s->parent)
+        tell_unknown(s);
 }
 
 static void take_configured(struct settings *s, enum setting which)
@@ -110,11 +114,16 @@ static void take_configured(struct settings *s, enum setting which)
 
 void settings_defaults(const struct settings *s, struct request_defaults *d)
 {
-    d->system = s->system;
-    d->params = s->params;
+    d->system = s->text[SETTING_SYSTEM] ? s->system : s->parent->system;
+    d->params = s->text[SETTING_PARAMS] ? s->params : s->parent->params;
 }
 
 const char *settings_text(const struct settings *s, enum setting which)
+{
+    return s->text[which] ? s->text[which] : s->parent->text[which];
+}
+
+const char *settings_own_text(const struct settings *s, enum setting which)
 {
     return s->text[which];
 }
@@ -169,17 +178,30 @@ int settings_set(struct settings *s, enum setting which, const char *text, size_
 {
     int rc = settings_check(which, text, len, e);
 
-    if (rc == 0)
+    if (rc == 0 && !s->parent)
         rc = save(s, which, text, len, e);
     if (rc < 0)
         return rc == -ENODATA ? -EINVAL : rc;
     take(s, which, text, len);
+    if (s->parent)
+        s->changed(s->arg);
+    house_changed(s->house);
+    return 0;
+}
+
+static int reset_to_parent(struct settings *s, enum setting which)
+{
+    free(s->text[which]);
+    s->text[which] = NULL;
+    s->changed(s->arg);
     house_changed(s->house);
     return 0;
 }
 
 int settings_reset(struct settings *s, enum setting which, struct err *e)
 {
+    if (s->parent)
+        return reset_to_parent(s, which);
     char *path = path_of(s, which);
     int rc = 0;
 
@@ -202,6 +224,31 @@ struct settings *settings_create(struct house *h, const struct model_config *m)
     load(s, SETTING_SYSTEM);
     load(s, SETTING_PARAMS);
     return s;
+}
+
+struct settings *settings_create_under(const struct settings *model, void (*changed)(void *arg), void *arg)
+{
+    struct settings *s = NEW(struct settings);
+
+    s->house = model->house;
+    s->model = model->model;
+    s->parent = model;
+    s->changed = changed;
+    s->arg = arg;
+    return s;
+}
+
+void settings_load_text(struct settings *s, enum setting which, const char *text, size_t len)
+{
+    if (settings_check(which, text, len, NULL) == 0)
+        take(s, which, text, len);
+}
+
+void settings_copy(struct settings *to, const struct settings *from)
+{
+    for (enum setting which = SETTING_SYSTEM; which <= SETTING_PARAMS; which++)
+        if (from->text[which])
+            settings_load_text(to, which, from->text[which], strlen(from->text[which]));
 }
 
 void settings_destroy(struct settings *s)

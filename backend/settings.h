@@ -14,6 +14,13 @@ enum setting { SETTING_SYSTEM, SETTING_PARAMS };
 struct settings *settings_create(struct house *h, const struct model_config *m);
 void settings_destroy(struct settings *s); /* NULL is allowed */
 
+/* Those of a conversation: what the model's say counts until another is written, and changed() is told to keep that. */
+struct settings *settings_create_under(const struct settings *model, void (*changed)(void *arg), void *arg);
+const char *settings_own_text(const struct settings *s, enum setting which); /* NULL: the model's counts */
+/* One that was kept; what cannot be used any more is left out. */
+void settings_load_text(struct settings *s, enum setting which, const char *text, size_t len);
+void settings_copy(struct settings *to, const struct settings *from);
+
 /* As its file shows it: "" or a text that ends in a newline. */
 const char *settings_text(const struct settings *s, enum setting which);
 

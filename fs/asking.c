@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The askings of each model: which one a caller is bound to, how a draft becomes a prompt, and how long an
- * answer is kept. They hang below the model's subject, in the order of their first write. */
+/* The askings of each model and conversation: which one a caller is bound to, how a draft becomes a prompt, and how long
+ * an answer is kept. They hang below the subject of its directory, in the order of their first write. */
 #include "fs/asking_inside.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 #include "backend/base/utf8.h"
+#include "backend/chat.h"
 #include "fs/binding.h"
+#include "fs/tree_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,19 +19,23 @@
  * open, do not go. */
 #define KEEP_COUNT 1000           /* askings of one model */
 #define KEEP_BYTES (256ull << 20) /* their texts and answers */
+#define KEEP_CHAT  1              /* of one conversation, whose transcript has them all */
 
-static struct subject *model_subject(const struct asking *a)
+static struct list *askings_of(struct subject *home)
 {
-    return subject_of(a->tree, SUBJECT_MODEL, a->model);
+    if (!home->askings.next)
+        list_init(&home->askings);
+    return &home->askings;
 }
 
-static struct list *askings_of(struct tree *t, struct model *m)
+struct chat *home_chat(const struct subject *home)
 {
-    struct list *l = &subject_of(t, SUBJECT_MODEL, m)->askings;
+    return home->kind == SUBJECT_CHAT ? home->ptr : NULL;
+}
 
-    if (!l->next)
-        list_init(l);
-    return l;
+struct model *home_model(const struct subject *home)
+{
+    return home->kind == SUBJECT_CHAT && home->ptr ? home_chat(home)->model : home->ptr;
 }
 
 static bool ended(const struct asking *a)
@@ -45,19 +51,19 @@ static void weigh(struct asking *a)
 
     if (!list_linked(&a->link))
         return;
-    model_subject(a)->askings_bytes += now - a->weighs;
+    a->home->askings_bytes += now - a->weighs;
     a->weighs = now;
 }
 
 static void enlist(struct asking *a)
 {
-    list_append(askings_of(a->tree, a->model), &a->link);
-    model_subject(a)->n_askings++;
+    list_append(askings_of(a->home), &a->link);
+    a->home->n_askings++;
 }
 
 static void unlist(struct asking *a)
 {
-    struct subject *s = model_subject(a);
+    struct subject *s = a->home;
 
     if (!list_linked(&a->link))
         return;
@@ -77,6 +83,7 @@ static struct record *record_of(struct asking *a)
     binding_write(a->asker, &chain);
     a->record =
         record_create(tree_house(a->tree), model_config(a->model)->name, a->uid, a->pair, buf_str(&chain));
+    record_set_chat(a->record, a->chat ? a->chat->id : 0);
     buf_free(&chain);
     return a->record;
 }
@@ -120,39 +127,47 @@ static void free_asking(struct asking *a)
         exchange_unref(&a->prompt->x);
     }
     subject_retire(a->tree, a->subject);
+    subject_unref(a->tree, a->home, 1);
     buf_free(&a->draft);
     free(a->asker);
     free(a);
 }
 
-static void let_old_ones_go(const struct subject *model)
+static void let_old_ones_go(const struct subject *home)
 {
-    list_for_each(a, &model->askings, struct asking, link)
+    size_t most = home->kind == SUBJECT_CHAT ? KEEP_CHAT : KEEP_COUNT;
+
+    list_for_each(a, &home->askings, struct asking, link)
     {
-        if (model->n_askings <= KEEP_COUNT && model->askings_bytes <= KEEP_BYTES)
+        if (home->n_askings <= most && home->askings_bytes <= KEEP_BYTES)
             return;
         if (ended(a) && !a->opens && !a->awaited_by)
             free_asking(a);
     }
 }
 
-struct asking *asking_begin(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
-                            const struct ancestry *who)
+struct asking *asking_begin(struct tree *t, struct subject *home, const struct pair *pair,
+                            const struct caller *c, const struct ancestry *who)
 {
     struct asking *a = NEW(struct asking);
     size_t used = offsetof(struct ancestry, chain) + who->n * sizeof who->chain[0];
 
     a->tree = t;
-    a->model = m;
+    a->home = home;
+    subject_ref(home);
+    a->model = home_model(home);
+    a->chat = home_chat(home);
     a->pair = pair;
     a->uid = c->uid;
     a->asker = xcalloc(1, used); /* as long as the chain is: most are far shorter than the longest */
     memcpy(a->asker, who, used);
     a->created = wall_now();
     a->subject = subject_create(t, SUBJECT_ASKING, a);
+    if (a->chat)
+        a->subject->uid = a->uid;
     waitq_init(&a->waiters, t);
     enlist(a);
-    let_old_ones_go(model_subject(a));
+    let_old_ones_go(home);
     return a;
 }
 
@@ -190,8 +205,12 @@ void asking_take_prompt(struct asking *a, struct prompt *p)
 
 void asking_end(struct asking *a, int rc, const char *why)
 {
-    if (!a->prompt)
-        asking_take_prompt(a, prompt_ended(tree_house(a->tree), a->uid, a->pair, &a->draft, rc, why));
+    if (a->prompt)
+        return;
+    struct prompt *p = prompt_ended(tree_house(a->tree), a->uid, a->pair, &a->draft, rc, why);
+    p->chat = a->taken_back ? NULL : a->chat;
+    asking_take_prompt(a, p);
+    prompt_settle(p);
 }
 
 static int end_with(struct asking *a, int rc, struct err *e)
@@ -233,8 +252,12 @@ static int submit(struct asking *a, bool saved, struct err *e)
     struct prompt *p = prompt_create(tree_house(a->tree), a->uid, a->pair, draft);
     /* What a close(2) has taken is taken, although the queue may have filled up while the disk was busy. */
     bool taken = a->resumed || a->saved;
-    int rc = taken ? model_resume(a->model, &p->x, e) : model_submit(a->model, &p->x, e);
+    int rc = a->chat ? chat_take(a->chat, p, e) : 0;
+    if (rc == 0)
+        rc = taken ? model_resume(a->model, &p->x, e) : model_submit(a->model, &p->x, e);
     if (rc < 0) {
+        if (p->chat)
+            chat_leave(p->chat, p);
         a->draft = p->text;
         p->text = (struct buf){ 0 };
         exchange_unref(&p->x);
@@ -305,17 +328,20 @@ int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct a
     return 0;
 }
 
-struct asking *asking_bound(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
-                            struct ancestry *who)
+struct asking *asking_bound(struct tree *t, struct subject *home, const struct pair *pair,
+                            const struct caller *c, struct ancestry *who)
 {
     struct ancestry own;
     struct asking *best = NULL;
+    struct list *askings = askings_of(home);
     size_t best_depth = 0; /* unrelated */
 
+    (void)t;
     if (!who)
         who = &own;
     ancestry_read(c->pid, who);
-    struct list *askings = askings_of(t, m);
+    if (home->kind == SUBJECT_CHAT)
+        return list_empty(askings) ? NULL : container_of(askings->prev, struct asking, link);
     /* From the latest on: of those equally near it is the one that counts, and none is nearer than the reader
      * itself. */
     for (struct list *at = askings->prev; at != askings && best_depth < who->n; at = at->prev) {
@@ -330,38 +356,89 @@ struct asking *asking_bound(struct tree *t, struct model *m, const struct pair *
     return best;
 }
 
-static struct asking *under_way(struct tree *t, struct model *m, const struct caller *c)
+/* ---- Ending them from outside */
+
+static struct asking *under_way(struct tree *t, struct subject *home, const struct caller *c)
 {
     for (size_t i = 0; all_pairs[i]; i++) {
-        struct asking *a = asking_bound(t, m, all_pairs[i], c, NULL);
+        struct asking *a = asking_bound(t, home, all_pairs[i], c, NULL);
         if (a && !ended(a))
             return a;
     }
     return NULL;
 }
 
-int asking_cancel(struct tree *t, struct model *m, const struct caller *c, struct err *e)
+static void cancel(struct asking *a)
 {
     static const char why[] = "cancelled through `ctl`";
-    struct asking *a = under_way(t, m, c);
+
+    if (a->prompt)
+        exchange_cancel(&a->prompt->x, why);
+    else
+        asking_end(a, -ECANCELED, why);
+}
+
+int asking_cancel(struct tree *t, struct subject *home, const struct caller *c, struct err *e)
+{
+    struct asking *a = under_way(t, home, c);
 
     if (!a)
         return err_set(e, -ENOENT,
                        "nothing that you asked is under way here; "
                        "`cancel all` ends all that your user has asked");
-    if (a->prompt)
-        exchange_cancel(&a->prompt->x, why);
-    else
-        asking_end(a, -ECANCELED, why);
+    cancel(a);
     return 0;
+}
+
+/* The last one first: the others then find nobody behind them whose turn it would be. */
+int askings_cancel(struct subject *home, struct err *e)
+{
+    struct list *askings = askings_of(home);
+    int n = 0;
+
+    for (struct list *at = askings->prev, *before; at != askings; at = before) {
+        struct asking *a = container_of(at, struct asking, link);
+        before = at->prev;
+        if (ended(a))
+            continue;
+        cancel(a);
+        n++;
+    }
+    return n ? 0 : err_set(e, -ENOENT, "nothing is under way in this conversation");
+}
+
+int askings_let_go(struct subject *home)
+{
+    list_for_each(a, askings_of(home), struct asking, link)
+    {
+        if (!ended(a))
+            return -EBUSY;
+    }
+    list_for_each(a, &home->askings, struct asking, link)
+    {
+        if (a->opens || a->awaited_by)
+            unlist(a);
+        else
+            free_asking(a);
+    }
+    return 0;
+}
+
+static void free_all(struct subject *home)
+{
+    list_for_each(a, askings_of(home), struct asking, link) free_asking(a);
+}
+
+static void free_of_chat(void *arg, struct chat *c)
+{
+    free_all(subject_owned(arg, SUBJECT_CHAT, c, c->uid));
 }
 
 void askings_destroy(struct tree *t)
 {
     struct house *h = tree_house(t);
 
-    for (size_t i = 0; i < h->cfg->n_models; i++) {
-        struct list *askings = askings_of(t, h->models[i]);
-        list_for_each(a, askings, struct asking, link) free_asking(a);
-    }
+    for (size_t i = 0; i < h->cfg->n_models; i++)
+        free_all(subject_of(t, SUBJECT_MODEL, h->models[i]));
+    chat_each_of_all(h, free_of_chat, t);
 }

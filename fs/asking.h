@@ -10,9 +10,11 @@
  * belongs to the inode). */
 
 struct asking {
-    struct list link; /* in the model's askings, oldest first by first write */
+    struct list link; /* in its home's askings, oldest first by first write */
     struct tree *tree;
+    struct subject *home; /* of the directory whose files these are: a model's, or a conversation's */
     struct model *model;
+    struct chat *chat; /* NULL: no conversation's; it outlives what is not over */
     const struct pair *pair;
     struct subject *subject; /* its own */
     uid_t uid;
@@ -28,12 +30,12 @@ struct asking {
     struct open_file *awaited_by; /* whose flush or fsync waits until it is on disk; files/ask.c's */
     bool resumed;                 /* an earlier mount had taken it */
     bool taken_back;              /* it leaves no trace */
-    size_t weighs;                /* bytes of its texts, as counted in the model subject's askings_bytes */
+    size_t weighs;                /* bytes of its texts, as counted in its home's askings_bytes */
 };
 
 /* Begin a draft (at its first write). who is copied. */
-struct asking *asking_begin(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
-                            const struct ancestry *who);
+struct asking *asking_begin(struct tree *t, struct subject *home, const struct pair *pair,
+                            const struct caller *c, const struct ancestry *who);
 
 /* The draft becomes an exchange that ended at once: rc 0 is an empty answer. Its readers are told. */
 void asking_end(struct asking *a, int rc, const char *why);
@@ -61,14 +63,24 @@ void asking_close(struct asking *a); /* may free it */
 int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct answer *out);
 bool asking_readable(const struct asking *a, uint64_t off); /* a read at off would not wait */
 
-/* The asking that `reply` (or `response`, ..) means for a caller, or NULL: see binding.h. pair: NULL is any, as
+/* The asking that `reply` (or `response`, ..) means for a caller, or NULL: see binding.h; in a conversation the last
+ * one. pair: NULL is any, as
  * `error` means it. *who (NULL allowed) is the caller's chain. */
-struct asking *asking_bound(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
-                            struct ancestry *who);
+struct asking *asking_bound(struct tree *t, struct subject *home, const struct pair *pair,
+                            const struct caller *c, struct ancestry *who);
 
 /* `cancel` of ctl: ends the exchange that the caller is bound to; -ENOENT with a sentence where there is
  * none. */
-int asking_cancel(struct tree *t, struct model *m, const struct caller *c, struct err *e);
+int asking_cancel(struct tree *t, struct subject *home, const struct caller *c, struct err *e);
+
+/* Of a conversation: `cancel` ends all that is asked in it (-ENOENT), whoever asks of it now. */
+int askings_cancel(struct subject *home, struct err *e);
+/* Its thing ends: -EBUSY while there is one that is not over, else they are kept for those alone who have them open. */
+int askings_let_go(struct subject *home);
+
+/* The model of a directory with such files, or NULL when its thing is gone; and its conversation, or NULL. */
+struct model *home_model(const struct subject *home);
+struct chat *home_chat(const struct subject *home);
 
 /* Those of earlier mounts are taken up again: what waits is sent, what is over is there for its askers. */
 void askings_recover(struct tree *t);
@@ -82,7 +94,7 @@ int ask_submit(struct open_file *f);
 void ask_saved(struct open_file *f, struct asking *a, int rc, const char *why);
 /* files/ask.c: does this caller hold an `ask` (or the first file of another pair; NULL: of any) of the model open that
  * nothing was written to yet? */
-bool ask_held_clean(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
+bool ask_held_clean(struct tree *t, struct subject *home, const struct pair *pair, const struct caller *c,
                     const struct ancestry *who);
 
 extern const struct file_ops file_ask, file_reply, file_request, file_response, file_embed, file_vector,

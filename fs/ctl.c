@@ -4,6 +4,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
 #include "backend/batch.h"
+#include "backend/chat.h"
 #include "backend/job.h"
 #include "backend/model.h"
 #include "fs/files/verbs.h"
@@ -121,6 +122,8 @@ static int refuse(struct open_file *f, int rc, const struct err *e)
     else if (s->kind == SUBJECT_BATCH && s->ptr)
         log_warning("%s/batch/%s/ctl: %s", model_config(batch_model(s->ptr))->name, batch_name(s->ptr),
                     e->text);
+    else if (s->kind == SUBJECT_CHAT && s->ptr)
+        chat_complain(s->ptr, e->text); /* nobody but its owner reads of it */
     else
         log_warning("ctl: %s", e->text);
     return rc;
@@ -248,3 +251,4 @@ const struct file_ops file_ctl_house = { CTL_FILE, .verbs = verbs_house };
 const struct file_ops file_ctl_model = { CTL_FILE, .verbs = verbs_model };
 const struct file_ops file_ctl_job = { CTL_FILE, .verbs = verbs_job };
 const struct file_ops file_ctl_batch = { CTL_FILE, .verbs = verbs_batch };
+const struct file_ops file_ctl_chat = { CTL_FILE, .verbs = verbs_chat };

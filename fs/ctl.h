@@ -23,6 +23,6 @@ struct verb {
  * that stand for arguments. Pure. */
 const struct verb *ctl_parse(const struct verb *verbs, char *line, char *args[CTL_WORDS_MAX], struct err *e);
 
-extern const struct file_ops file_ctl_house, file_ctl_model, file_ctl_job, file_ctl_batch;
+extern const struct file_ops file_ctl_house, file_ctl_model, file_ctl_job, file_ctl_batch, file_ctl_chat;
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The kernel lets longer ones through than statfs(2) promises. A control character would forge lines of the log. */
-static int check_name(const char *name)
+int name_check(const char *name)
 {
     size_t len = strlen(name);
 
@@ -32,7 +32,7 @@ int tree_make(struct tree *t, const struct node *dir, const char *name, const st
         return rc == 0 ? -EEXIST : rc;
     if (!dir->row->dir->make)
         return -EPERM;
-    rc = check_name(name);
+    rc = name_check(name);
     return rc < 0 ? rc : dir->row->dir->make(t, dir->subject, name, out);
 }
 
@@ -76,6 +76,6 @@ int tree_rename(struct tree *t, const struct node *dir, const char *name, const 
                : there.row->type != ROW_DIR ? -ENOTDIR
                : there.subject == n.subject ? 0
                                             : -ENOTEMPTY;
-    rc = check_name(to);
+    rc = name_check(to);
     return rc < 0 ? rc : n.row->dir->rename(t, n.subject, to);
 }

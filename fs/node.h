@@ -12,7 +12,7 @@
 #include "fs/caller.h"
 /* What the served tree is made of, without a word of FUSE: rows (tree.c) say which names a directory has
  * and which functions stand behind them; subjects are the things that directories are about (the house, a
- * model, a cluster, a job, one asking, one exchange of history). A node is a row and a subject; its inode number, never reused, is
+ * model, a cluster, a job, one asking, one exchange of history, a conversation). A node is a row and a subject; its inode number, never reused, is
  * (subject id << 8) | row number. */
 
 enum subject_kind {
@@ -22,13 +22,14 @@ enum subject_kind {
     SUBJECT_JOB,
     SUBJECT_ASKING,
     SUBJECT_PAST,
-    SUBJECT_BATCH
+    SUBJECT_BATCH,
+    SUBJECT_CHAT
 };
 
 struct subject {
     uint64_t id; /* 1 is the house */
     enum subject_kind kind;
-    /* struct house, model, cluster, job or asking; NULL once that is gone: its nodes then give ESTALE. */
+    /* struct house, model, cluster, job, asking or chat; NULL once that is gone: its nodes then give ESTALE. */
     void *ptr;
     /* Of things that are too many to be known one by one (SUBJECT_PAST: the id of an exchange with the model ptr); such
      * a subject is freed when the kernel forgets it. 0 for all others. */
@@ -37,9 +38,10 @@ struct subject {
     bool own;  /* it is a caller's own: for others its names mean nothing, or another thing */
     /* How often the kernel was told of it, and open files; freed when retired and 0: tree_forget(). */
     uint64_t lookups;
-    struct list askings; /* of a model: struct asking, oldest first; asking.c's, zeroed until it uses it */
+    struct list
+        askings; /* of a model or a conversation: struct asking, oldest first; asking.c's, zeroed until it uses it */
     size_t n_askings, askings_bytes; /* of these; likewise */
-    struct list writers; /* of a model: open files of `ask` that may be written; files/ask.c's, likewise */
+    struct list writers; /* of the same: open files of `ask` that may be written; files/ask.c's, likewise */
     /* Private to subject.c and content.c. */
     struct subject *next, *next_ptr;
     struct list kept, shown;
@@ -105,9 +107,10 @@ struct file_ops {
      * until house->changes moves; each open gets the text of its moment, size and mtime follow from it:
      * see content.h. */
     void (*content)(struct tree *t, const struct node *n, struct buf *out);
-    bool constant;            /* content never changes while the mount lives */
-    const struct verb *verbs; /* a ctl: see ctl.h */
-    const struct pair *pair;  /* of a file of a pair; of `error` NULL */
+    bool constant;             /* content never changes while the mount lives */
+    const struct verb *verbs;  /* a ctl: see ctl.h */
+    const struct pair *pair;   /* of a file of a pair; of `error` NULL */
+    const struct whole *whole; /* of one that is written as a whole: files/whole_file.h */
     int (*open)(struct open_file *f);
     int (*read)(struct open_file *f, uint64_t off, size_t size, struct answer *a);
     /* Takes all or fails. NULL: EPERM. */

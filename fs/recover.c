@@ -2,6 +2,7 @@
 /* What an earlier mount left: each of its askings begins again where the store knows it to be. */
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
+#include "backend/chat.h"
 #include "fs/asking_inside.h"
 #include "fs/binding.h"
 
@@ -37,9 +38,12 @@ static void show(struct asking *a, struct recovered *v)
 static void end_begun(struct asking *a, struct recovered *v)
 {
     without_newline(&v->text);
-    asking_take_prompt(
-        a, prompt_again(tree_house(a->tree), v->uid, a->pair, &v->text, &v->reply, EXCHANGE_FAILED,
-                        -ECONNRESET, "the daemon ended in the middle of the answer; this is what had come"));
+    struct prompt *p =
+        prompt_again(tree_house(a->tree), v->uid, a->pair, &v->text, &v->reply, EXCHANGE_FAILED, -ECONNRESET,
+                     "the daemon ended in the middle of the answer; this is what had come");
+    p->chat = a->chat;
+    asking_take_prompt(a, p);
+    prompt_settle(p);
 }
 
 static void resend(struct asking *a, const struct recovered *v)
@@ -77,19 +81,30 @@ static void go_on(struct asking *a, struct recovered *v)
     }
 }
 
-static void recover(struct tree *t, struct recovered *v)
+/* The directory whose files it was asked through; NULL where it is gone. */
+static struct subject *home_of(struct tree *t, const struct recovered *v)
 {
     struct model *m = house_model(tree_house(t), v->model);
+    struct chat *c = v->chat ? chat_numbered(tree_house(t), v->chat) : NULL;
+
+    if (!m || strcmp(model_config(m)->name, v->model) != 0 || (v->chat && !c))
+        return NULL;
+    return c ? subject_owned(t, SUBJECT_CHAT, c, c->uid) : subject_of(t, SUBJECT_MODEL, m);
+}
+
+static void recover(struct tree *t, struct recovered *v)
+{
+    struct subject *home = home_of(t, v);
     struct caller c = { .uid = v->uid };
     struct ancestry who;
 
-    if (!m || strcmp(model_config(m)->name, v->model) != 0) {
+    if (!home) {
         if (v->record)
             log_warning("a prompt waits in the store for the model %s, which is not configured", v->model);
         return;
     }
     binding_read(v->asker, &who);
-    struct asking *a = asking_begin(t, m, v->pair, &c, &who);
+    struct asking *a = asking_begin(t, home, v->pair, &c, &who);
     a->created = v->asked;
     if (v->record)
         go_on(a, v);

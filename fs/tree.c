@@ -8,6 +8,7 @@
          models/<model>       -> ../../../<model>
      <model>/                 ask  reply  request  response  embed  vector  error  status  endpoint  env  ctl
                               system  params
+         chats/NAME/          ask  reply  error  status  system  params  transcript  transcript.json  ctl
          history/<id>/        prompt  reply  error  status, of the caller's own exchanges
          history/latest       -> <id>
          batch/<name>/        in.jsonl  out.jsonl  errors.jsonl  status  progress  ctl, of the caller's own batches
@@ -37,7 +38,8 @@
 /* Rows of entries that come and go have names that nothing is called; the list functions say the real
  * ones. */
 static const struct dir dir_root, dir_clusters, dir_cluster, dir_jobs, dir_job, dir_job_log, dir_job_models,
-    dir_model, dir_model_log, dir_replicas, dir_history, dir_past, dir_batches, dir_batch;
+    dir_model, dir_model_log, dir_replicas, dir_history, dir_past, dir_batches, dir_batch, dir_chats,
+    dir_chat;
 
 static const struct row top_rows[] = {
     { "/", 0755, ROW_DIR, .dir = &dir_root },
@@ -117,6 +119,8 @@ static const struct row model_rows[] = {
     { "log", 0755, ROW_DIR, .dir = &dir_model_log,
       .help = "stdout and stderr of the engine in the current job" },
     { "history", 0755, ROW_DIR, .dir = &dir_history, .help = "what you asked here, and the answers" },
+    { "chats", 0755, ROW_DIR, .dir = &dir_chats, .others = 0022,
+      .help = "your conversations: mkdir begins one, rmdir ends it" },
     { "batch", 0755, ROW_DIR, .dir = &dir_batches, .others = 0022,
       .help = "mkdir NAME here: many questions in one file" },
     { "job", 0777, ROW_LINK, .link = link_current_job, .present = has_current_job,
@@ -150,6 +154,22 @@ static const struct row past_rows[] = {
     { 0 },
 };
 
+const struct row chat_row[1] = {
+    { "<chat>", 0700, ROW_DIR, .dir = &dir_chat },
+};
+static const struct row chat_rows[] = {
+    { "ask", 0600, ROW_FILE, &file_ask, .help = "write a question; it sees what was said before it" },
+    { "reply", 0400, ROW_FILE, &file_reply, .help = "the answer to the last one; waits for its text" },
+    { "error", 0400, ROW_FILE, &file_chat_error, .help = "why the last question, or a write, failed" },
+    { "status", 0400, ROW_FILE, &file_chat_status, .help = "JSON: its state, turns, tokens and context" },
+    { "system", 0600, ROW_FILE, &file_system, .help = "its system prompt; emptied, the model's counts" },
+    { "params", 0600, ROW_FILE, &file_params, .help = "JSON: its parameters; likewise" },
+    { "transcript", 0400, ROW_FILE, &file_chat_transcript, .help = "what was said, as Markdown; grows" },
+    { "transcript.json", 0600, ROW_FILE, &file_chat_messages,
+      .help = "the same as JSON messages; write them before the first question to begin with them" },
+    { "ctl", 0600, ROW_FILE, &file_ctl_chat, .help = "verbs, one a line; read it for the list" },
+    { 0 },
+};
 static const struct row batch_row[] = {
     { "<name>", 0700, ROW_DIR, .dir = &dir_batch },
 };
@@ -382,6 +402,8 @@ static const struct dir dir_replicas = { .list = list_replicas, .find = find_rep
 static const struct dir dir_model_log = { .rows = model_log_rows };
 static const struct dir dir_history = { .rows = history_rows, .list = list_history, .find = find_past };
 static const struct dir dir_past = { .rows = past_rows };
+static const struct dir dir_chats = { .list = list_chats, .find = find_chat, .make = make_chat };
+static const struct dir dir_chat = { .rows = chat_rows, .remove = remove_chat, .rename = rename_chat };
 static const struct dir dir_batches = { .list = list_batches, .find = find_batch, .make = make_batch };
 static const struct dir dir_batch = { .rows = batch_rows, .remove = remove_batch };
 
@@ -401,6 +423,8 @@ const struct part tree_parts[] = {
     PART("<model>/history/", SUBJECT_MODEL, history_rows),
     PART("<model>/history/", SUBJECT_PAST, past_row),
     PART("<model>/history/<id>/", SUBJECT_PAST, past_rows),
+    PART("<model>/chats/", SUBJECT_CHAT, chat_row),
+    PART("<model>/chats/NAME/", SUBJECT_CHAT, chat_rows),
     PART("<model>/batch/", SUBJECT_BATCH, batch_row),
     PART("<model>/batch/<name>/", SUBJECT_BATCH, batch_rows),
     PART("clusters/", SUBJECT_CLUSTER, cluster_row),

@@ -67,6 +67,7 @@ int tree_readlink(struct tree *t, const struct node *n, const struct caller *c, 
 /* names.c: mkdir, rmdir, unlink and rename. -EPERM where the directory's functions do not say otherwise; names may be all
  * UTF-8 without control characters (-EINVAL), of at most 255 bytes (-ENAMETOOLONG); a new name that is taken is
  * -EEXIST, or -ENOTEMPTY in tree_rename(). */
+int name_check(const char *name);
 int tree_make(struct tree *t, const struct node *dir, const char *name, const struct caller *c,
               struct node *out);
 int tree_remove(struct tree *t, const struct node *dir, const char *name, const struct caller *c);

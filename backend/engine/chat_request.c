@@ -63,6 +63,10 @@ void prompt_body(const char *text, size_t len, const struct request_defaults *d,
         add_message(out, "system", d->system, strlen(d->system));
         buf_adds(out, ",");
     }
+    if (d->before && *d->before) {
+        buf_adds(out, d->before);
+        buf_adds(out, ",");
+    }
     add_message(out, "user", text, len);
     buf_adds(out, "]");
     add_members(out, d->params);

@@ -26,8 +26,24 @@ static const char version_1[] =
 /* pair  which pair of files it was asked through: the numbers of backend/pair.c. */
 static const char version_2[] = "ALTER TABLE prompts ADD COLUMN pair INTEGER NOT NULL DEFAULT 0;";
 
+/* chats     one row for each conversation. changed is milliseconds since 1970; given counts the messages that it began with;
+ *           used and used_bytes are of its last turn, context is what an engine told of its limit; error, failed, system
+ *           and params are NULL where there is none.
+ * messages  what was said, as the engine gets it; at counts from 0.
+ * prompts.chat  the conversation that it is a question of, 0 for none. */
+static const char version_3[] =
+    "CREATE TABLE chats("
+    "id INTEGER PRIMARY KEY, uid INTEGER NOT NULL, model TEXT NOT NULL, name TEXT NOT NULL,"
+    "changed INTEGER NOT NULL, given INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,"
+    "completion_tokens INTEGER NOT NULL, used INTEGER NOT NULL, used_bytes INTEGER NOT NULL,"
+    "context INTEGER NOT NULL, error TEXT, failed TEXT, system TEXT, params TEXT);"
+    "CREATE TABLE messages(chat INTEGER NOT NULL, at INTEGER NOT NULL, data TEXT NOT NULL,"
+    "PRIMARY KEY(chat, at)) WITHOUT ROWID;"
+    "ALTER TABLE prompts ADD COLUMN chat INTEGER NOT NULL DEFAULT 0;";
+
 const char *const store_schema[] = {
     version_1,
     version_2,
+    version_3,
 };
 const size_t store_n_schema = sizeof store_schema / sizeof store_schema[0];

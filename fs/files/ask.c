@@ -5,6 +5,7 @@
  * known by then, because echo in bash and dash looks at nothing else. */
 #include "backend/base/alloc.h"
 #include "backend/base/utf8.h"
+#include "backend/chat.h"
 #include "backend/history.h"
 #include "fs/asking.h"
 #include "fs/binding.h"
@@ -32,7 +33,7 @@ struct ask_file {
 
 static struct model *model_of(const struct open_file *f)
 {
-    return f->node.subject->ptr;
+    return home_model(f->node.subject);
 }
 
 static const struct pair *pair_of(const struct open_file *f)
@@ -50,7 +51,7 @@ static int refuse(struct ask_file *a, int rc, const char *why)
 {
     if (!a->draft)
         a->draft =
-            asking_begin(a->file->tree, model_of(a->file), pair_of(a->file), &a->file->caller, &a->who);
+            asking_begin(a->file->tree, a->file->node.subject, pair_of(a->file), &a->file->caller, &a->who);
     asking_end(a->draft, rc, why);
     a->draft = NULL;
     a->refused = rc;
@@ -60,8 +61,17 @@ static int refuse(struct ask_file *a, int rc, const char *why)
 /* Who opens `ask` to read it, an editor say, is shown what was asked last. */
 static void show_last_prompt(struct open_file *f)
 {
-    struct asking *last = asking_bound(f->tree, model_of(f), pair_of(f), &f->caller, NULL);
+    struct asking *last = asking_bound(f->tree, f->node.subject, pair_of(f), &f->caller, NULL);
     const struct buf *text = !last ? NULL : last->prompt ? &last->prompt->text : &last->draft;
+    struct chat *c = home_chat(f->node.subject);
+
+    if (c && !last) { /* of an earlier mount */
+        size_t at = messages_last_turn(&c->messages);
+        if (at < c->messages.n)
+            messages_text(&c->messages, at, &f->text);
+        if (f->text.len)
+            buf_adds(&f->text, "\n");
+    }
 
     if (text && text->len) {
         buf_add(&f->text, text->data, text->len);
@@ -206,7 +216,7 @@ static int ask_write(struct open_file *f, uint64_t off, const char *data, size_t
     if (rc < 0)
         return rc;
     if (!a->draft) {
-        a->draft = asking_begin(f->tree, model_of(f), pair_of(f), &f->caller, &a->who);
+        a->draft = asking_begin(f->tree, f->node.subject, pair_of(f), &f->caller, &a->who);
         a->draft->writer = f;
         a->written = true;
         a->checked = 0;
@@ -411,15 +421,14 @@ static short ask_poll(struct open_file *f, struct waitq **q)
 
 /* Which descriptor a process holds cannot be told from outside, only that it holds one for writing: so a clean one counts where
  * its opener is the reader itself, or an ancestor that it may have it from. */
-bool ask_held_clean(struct tree *t, struct model *m, const struct pair *pair, const struct caller *c,
+bool ask_held_clean(struct tree *t, struct subject *home, const struct pair *pair, const struct caller *c,
                     const struct ancestry *who)
 {
-    struct subject *s = subject_of(t, SUBJECT_MODEL, m);
     struct node ask = { 0 };
 
-    if (list_empty(&s->writers))
+    if (list_empty(&home->writers))
         return false;
-    list_for_each(a, &s->writers, struct ask_file, link)
+    list_for_each(a, &home->writers, struct ask_file, link)
     {
         if ((pair && pair_of(a->file) != pair) || a->written || a->refused || a->file->caller.uid != c->uid ||
             !a->who.n || !ancestry_has(who, &a->who.chain[0]))

@@ -29,6 +29,15 @@ extern const struct file_ops file_batch_in, file_batch_out, file_batch_errors, f
 /* settings.c */
 extern const struct file_ops file_system, file_params;
 
+/* chats.c */
+extern const struct file_ops file_chat_status, file_chat_error, file_chat_transcript, file_chat_messages;
+extern const struct row chat_row[]; /* tree.c: the row of a conversation */
+void list_chats(struct tree *t, struct subject *s, each_f *each, void *arg);
+int find_chat(struct tree *t, struct subject *s, const char *name, struct node *out);
+int make_chat(struct tree *t, struct subject *s, const char *name, struct node *out);
+int remove_chat(struct tree *t, struct subject *s);
+int rename_chat(struct tree *t, struct subject *s, const char *name);
+
 /* links.c: the targets of links. */
 int link_alias(struct tree *t, struct subject *s, const char *name, struct buf *target);
 int link_current_job(struct tree *t, struct subject *s, const char *name, struct buf *target);

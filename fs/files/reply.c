@@ -3,6 +3,7 @@
  * to (CONTRACT.md 4.1). Reading `reply` is the one read in the tree that waits, and only while an answer of
  * the reader's own is under way. */
 #include "backend/base/alloc.h"
+#include "backend/chat.h"
 #include "fs/asking.h"
 #include "fs/binding.h"
 #include "fs/tree.h"
@@ -25,18 +26,40 @@ static struct asking *asking_of(const struct node *n)
 static struct subject *reply_resolve(struct tree *t, const struct node *n, const struct caller *c)
 {
     struct ancestry who;
-    struct model *m =
-        n->subject->kind == SUBJECT_ASKING && n->subject->ptr ? asking_of(n)->model : n->subject->ptr;
+    struct subject *home =
+        n->subject->kind == SUBJECT_ASKING && n->subject->ptr ? asking_of(n)->home : n->subject;
 
-    if (!m)
+    if (!home->ptr || home->kind == SUBJECT_ASKING)
         return NULL;
     const struct pair *pair = n->row->file->pair;
-    struct asking *a = asking_bound(t, m, pair, c, &who);
+    struct asking *a = asking_bound(t, home, pair, c, &who);
     /* Python's open("ask", "w") before its first flush: the reader means what it is about to ask, never the
      * answer before. */
-    if (a && ask_held_clean(t, m, pair, c, &who))
+    if (a && ask_held_clean(t, home, pair, c, &who))
         return NULL;
     return a ? a->subject : NULL;
+}
+
+/* What was answered last in a conversation of an earlier mount, of which no asking is left. */
+static void last_answer(const struct node *n, struct buf *out)
+{
+    const struct chat *c = home_chat(n->subject);
+
+    if (c && c->messages.n && c->messages.v[c->messages.n - 1].role == ROLE_ASSISTANT)
+        messages_text(&c->messages, c->messages.n - 1, out);
+}
+
+static void plain_stat(const struct node *n, struct stat *st)
+{
+    const struct chat *c = home_chat(n->subject);
+    struct buf text = { 0 };
+
+    if (!c)
+        return;
+    last_answer(n, &text);
+    st->st_size = (off_t)text.len;
+    st->st_mtim = c->changed;
+    buf_free(&text);
 }
 
 /* The size is 0 while the answer streams, so that readers which trust it wait for more, and exact when it is
@@ -46,8 +69,10 @@ static void reply_stat(struct tree *t, const struct node *n, struct stat *st)
     const struct asking *a = asking_of(n);
 
     (void)t;
-    if (!a)
+    if (!a) {
+        plain_stat(n, st);
         return;
+    }
     st->st_mtim = a->prompt ? a->prompt->grew : a->created;
     st->st_size = a->prompt && prompt_over(a->prompt) ? (off_t)a->prompt->reply.len : 0;
 }
@@ -58,6 +83,7 @@ static int reply_open(struct open_file *f)
 
     if (!a) {
         struct ancestry who;
+        last_answer(&f->node, &f->text);
         return f->node.subject->ptr ? ancestry_read(f->caller.pid, &who) : -ESTALE;
     }
     struct reply_file *r = NEW(struct reply_file);
@@ -87,8 +113,13 @@ static int reply_read(struct open_file *f, uint64_t off, size_t size, struct ans
 {
     struct reply_file *r = f->priv;
 
-    if (!r)
+    if (!r) {
+        if (off < f->text.len) {
+            out->data = f->text.data + off;
+            out->len = f->text.len - off < size ? f->text.len - (size_t)off : size;
+        }
         return 0;
+    }
     if (!r->asking->prompt)
         break_deadlock(f, r);
     int rc = asking_read(r->asking, off, size, f->flags, out);

@@ -40,8 +40,9 @@ static void the_directories_have_the_names_of_the_contract(void **state)
     assert_string_equal(names_of(x, "clusters", &l), "c/ ");
     assert_string_equal(names_of(x, "clusters/c", &l), "status auth ");
     assert_string_equal(names_of(x, "jobs", &l), "");
-    assert_string_equal(names_of(x, "qwen", &l), "ask reply request response embed vector error status "
-                                                 "endpoint env ctl system params log/ history/ batch/ replicas/ ");
+    assert_string_equal(names_of(x, "qwen", &l),
+                        "ask reply request response embed vector error status "
+                        "endpoint env ctl system params log/ history/ chats/ batch/ replicas/ ");
     assert_string_equal(names_of(x, "qwen/replicas", &l), "");
     assert_string_equal(names_of(x, "qwen/log", &l), "stdout stderr ");
     assert_string_equal(names_of(x, "qwen/history", &l), "");
@@ -49,8 +50,8 @@ static void the_directories_have_the_names_of_the_contract(void **state)
 
 static void names_that_are_not_there_are_enoent(void **state)
 {
-    static const char *const paths[] = { "nothing",    "qwen/job", "qwen/chats", "jobs/c.1",
-                                         "clusters/d", "<model>",  "<alias>",    "qwen/log/x" };
+    static const char *const paths[] = { "nothing",    "qwen/job", "qwen/chats/x", "jobs/c.1",
+                                         "clusters/d", "<model>",  "<alias>",      "qwen/log/x" };
     struct fixture *x = *state;
     struct node n;
 
@@ -72,7 +73,7 @@ static void a_job_has_a_directory_while_it_is_known(void **state)
     assert_string_equal(names_of(x, model, &l), "qwen@ ");
     assert_string_equal(names_of(x, "qwen", &l),
                         "ask reply request response embed vector error status "
-                        "endpoint env ctl system params log/ history/ batch/ job@ replicas/ ");
+                        "endpoint env ctl system params log/ history/ chats/ batch/ job@ replicas/ ");
     char *replica = xasprintf("qwen/replicas/%s", j->name), *there = xasprintf("../../jobs/%s", j->name);
     struct node r = node_at(x, replica);
     assert_int_equal(tree_readlink(x->tree, &r, &x->me, &target), 0);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BACKEND_CHAT_H
+#define BACKEND_CHAT_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+#include <jansson.h>
+#include "backend/base/buf.h"
+#include "backend/base/err.h"
+#include "backend/base/list.h"
+#include "backend/chat_messages.h"
+#include "backend/pair.h"
+/* Conversations: the directories of a model's chats/, each of one user. A chat has messages, which each of its questions
+ * brings along, and a queue of questions, of which one at a time is the engine's; so each sees the answers before it. A
+ * question and its answer become messages together, when the answer is whole and on disk, and before its readers are told
+ * of its end. What a chat is stands in the store and in memory alike. Loop thread. */
+
+struct house;
+struct model;
+struct prompt;
+struct settings;
+struct store_op;
+
+enum chat_state { CHAT_IDLE, CHAT_WAITING, CHAT_STREAMING, CHAT_FAILED };
+
+struct chat {
+    struct list link;                     /* in its shelf, by age */
+    struct chat *next_name, *next_number; /* chats.c's own */
+    struct chat_shelf *shelf;             /* likewise */
+    struct house *house;
+    struct model *model;
+    uid_t uid;
+    int64_t id; /* in the store; never used again */
+    char *name;
+    struct settings *settings; /* NULL while the model's count: chat_settings() */
+    struct messages messages;
+    size_t given;      /* messages that it began with, and not by asking */
+    struct list queue; /* struct prompt.chat_link: asked and not over, first asked first */
+    enum chat_state state;
+    struct timespec since;                    /* of the state */
+    struct timespec changed;                  /* of the messages */
+    int64_t prompt_tokens, completion_tokens; /* of all its turns */
+    /* Of the last turn: tokens of its request and answer, and bytes of the same; 0 = not known. */
+    int64_t used, used_bytes;
+    int64_t limit; /* tokens, as an engine's refusal told it; 0 = it has not */
+    char *error;   /* why the last question failed, or what was last refused; NULL = nothing */
+    char *failed;  /* the question that failed last, unless one came after it; NULL else */
+};
+
+/* ---- The set of them: chats.c */
+
+void chats_load(struct house *h);  /* those of earlier mounts; before history_start() */
+void chats_close(struct house *h); /* when no question is left; they stay in the store */
+
+struct chat *chat_find(struct house *h, const struct model *m, uid_t uid, const char *name); /* or NULL */
+struct chat *chat_numbered(struct house *h, int64_t id);                                     /* or NULL */
+void chat_each(struct house *h, const struct model *m, uid_t uid, void (*each)(void *arg, struct chat *c),
+               void *arg);
+void chat_each_of_all(struct house *h, void (*each)(void *arg, struct chat *c), void *arg);
+
+/* The name is free. -EDQUOT: the user has too many; -ENOSPC, ..: the disk takes nothing. */
+int chat_create(struct house *h, struct model *m, uid_t uid, const char *name, struct chat **out,
+                struct err *e);
+int chat_fork(struct chat *c, const char *name, struct err *e); /* likewise, with the messages so far */
+void chat_rename(struct chat *c, const char *name);             /* likewise */
+int chat_destroy(struct chat *c);                               /* -EBUSY while a question is not over */
+
+/* ---- Asking */
+
+/* p is its next question, and is about to be submitted. -EBUSY: too many wait; -EFBIG: its context is full; with the
+ * sentence. */
+int chat_take(struct chat *c, struct prompt *p, struct err *e);
+void chat_leave(struct chat *c, struct prompt *p); /* it was not submitted after all */
+
+/* ---- for prompt.c and record.c */
+
+/* What the request of p has beside its text. before is appended to; d borrows from it and from the chat. */
+void chat_request(struct chat *c, struct prompt *p, struct request_defaults *d, struct buf *before);
+void chat_moved(struct chat *c);                  /* a question of it changed its state */
+void chat_over(struct chat *c, struct prompt *p); /* nothing of p comes any more, and it may be seen */
+/* p has ended: what the store is to know of it goes into the operation that stores its end. */
+void chat_add_end(struct chat *c, struct prompt *p, struct store_op *op);
+
+/* ---- Its files */
+
+struct settings *chat_settings(struct chat *c);
+json_t *chat_status(const struct chat *c); /* a new reference */
+
+/* Something was refused, whose sentence `error` is to show. */
+void chat_complain(struct chat *c, const char *text);
+
+/* May transcript.json be written? 0, or -EBUSY, -EPERM with the sentence. */
+int chat_may_begin(const struct chat *c, struct err *e);
+/* Begin it with these messages (messages_parse()). */
+int chat_begin(struct chat *c, const char *text, size_t len, struct err *e);
+
+/* The last question, taken back to be asked again. -EBUSY, -ENOENT. */
+int chat_again(struct chat *c, struct buf *text, struct err *e);
+/* Take back the last turn; or, where the last question failed, no more than that. -EBUSY, -ENOENT. */
+int chat_undo(struct chat *c, struct err *e);
+
+/* ---- chat_context.c: tokens, as far as they can be guessed. Pure but for what it reads of the chat. */
+
+int64_t chat_limit(const struct chat *c); /* of the context, in tokens; 0 = not known */
+/* -EFBIG with the figures: a question of so many bytes has no room, and nothing may be dropped. */
+int chat_fits(const struct chat *c, size_t bytes, struct err *e);
+/* The first message that goes along with a question of so many bytes. */
+size_t chat_first(const struct chat *c, size_t bytes);
+/* The engine has refused with this text: did it name its limit? */
+void chat_learn_limit(struct chat *c, const char *text);
+
+#endif

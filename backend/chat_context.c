@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* How full the context of a conversation is. Engines tell the tokens of what was; those of what comes are guessed from
+ * them, at as many bytes a token as the last turn had. Nothing here is exact, and need not be: an engine that has no room
+ * says so by itself. */
+#include "backend/chat.h"
+#include "backend/model.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a token of English is, until an engine has counted; and what the frame of a message costs. */
+#define BYTES_A_TOKEN 4.0
+#define FRAME         8 /* tokens */
+
+/* Of the limit, so much is left for the answer where older turns are dropped for it. */
+#define ANSWER_SHARE 0.25
+
+int64_t chat_limit(const struct chat *c)
+{
+    return c->limit ? c->limit : model_config(c->model)->max_model_len;
+}
+
+static int64_t guess(const struct chat *c, size_t bytes)
+{
+    double each = c->used && c->used_bytes ? (double)c->used_bytes / (double)c->used : BYTES_A_TOKEN;
+
+    return (int64_t)((double)bytes / (each < 1 ? 1 : each)) + FRAME;
+}
+
+static bool drops(const struct chat *c)
+{
+    return strcmp(model_config(c->model)->on_full, "drop_oldest") == 0;
+}
+
+int chat_fits(const struct chat *c, size_t bytes, struct err *e)
+{
+    int64_t limit = chat_limit(c), used = c->used ? c->used : guess(c, c->messages.json_len);
+    int64_t need = guess(c, bytes);
+
+    if (limit == 0 || drops(c) || used + need <= limit)
+        return 0;
+    return err_set(e, -EFBIG,
+                   "the context is full: the conversation has about %lld tokens, this question %lld, and the "
+                   "engine takes %lld; begin another conversation, `undo`, or set on_full = \"drop_oldest\"",
+                   (long long)used, (long long)need, (long long)limit);
+}
+
+/* Whole turns are dropped: what is kept begins with a question. */
+static size_t next_turn(const struct messages *m, size_t at)
+{
+    for (at++; at < m->n && m->v[at].role != ROLE_USER; at++)
+        ;
+    return at;
+}
+
+size_t chat_first(const struct chat *c, size_t bytes)
+{
+    const struct messages *m = &c->messages;
+    int64_t limit = chat_limit(c), room = (int64_t)((double)limit * (1 - ANSWER_SHARE)) - guess(c, bytes);
+    size_t left = m->json_len, first = 0;
+
+    if (limit == 0 || !drops(c))
+        return 0;
+    while (first < m->n && guess(c, left) > room)
+        for (size_t next = next_turn(m, first); first < next; first++)
+            left -= m->v[first].json_len;
+    return first;
+}
+
+static int64_t number_behind(const char *text, const char *words)
+{
+    const char *at = text ? strstr(text, words) : NULL;
+
+    if (!at)
+        return 0;
+    at += strlen(words);
+    while (*at && !isdigit((unsigned char)*at) && strchr(" :(=\"", *at))
+        at++;
+    return strtoll(at, NULL, 10);
+}
+
+/* Sources: vLLM and OpenAI, "This model's maximum context length is 8192 tokens"; llama-server, "the request exceeds the
+ * available context size (8192 tokens)" and its field n_ctx. */
+void chat_learn_limit(struct chat *c, const char *text)
+{
+    static const char *const words[] = { "maximum context length is", "available context size", "n_ctx" };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        int64_t n = number_behind(text, words[i]);
+        if (n > 0) {
+            c->limit = n;
+            return;
+        }
+    }
+}
