@@ -51,6 +51,13 @@ like 'and says which and why' "$out" '000001: .+'
 is 'openai-curl' "$("$examples/openai-curl" "$M/parrot" 'Ein "Wort" über alles')" 'Ein "Wort" über alles'
 not_ok 'openai-curl fails when the model does' "$examples/openai-curl" "$M/failing" x
 
+# --- chat-loop
+out=$(printf 'hello\nand again\n' | "$examples/chat-loop" "$M/parrot" 2> "$T/prompts")
+is 'chat-loop answers each line, and prints the conversation' "$out" $'hello\nand again\n## User\n\nhello\n\n## Assistant\n\nhello\n\n## User\n\nand again\n\n## Assistant\n\nand again'
+is 'it leaves no conversation behind' "$(ls "$M/parrot/chats")" ''
+like 'what fails is told' "$(echo x | "$examples/chat-loop" "$M/failing" 2>&1)" '500'
+not_ok 'chat-loop without a model' "$examples/chat-loop" "$T/nowhere"
+
 # --- commit-message
 if command -v git > /dev/null; then
 	export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_EDITOR=true
