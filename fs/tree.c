@@ -8,7 +8,7 @@
          models/<model>       -> ../../../<model>
      <model>/                 ask  reply  request  response  embed  vector  error  status  endpoint  env  ctl
                               system  params
-         chats/NAME/          ask  reply  error  status  system  params  transcript  transcript.json  ctl
+         chats/<name>/        ask  reply  error  status  system  params  transcript  transcript.json  ctl
          history/<id>/        prompt  reply  error  status, of the caller's own exchanges
          history/latest       -> <id>
          batch/<name>/        in.jsonl  out.jsonl  errors.jsonl  status  progress  ctl, of the caller's own batches
@@ -155,7 +155,7 @@ static const struct row past_rows[] = {
 };
 
 const struct row chat_row[1] = {
-    { "<chat>", 0700, ROW_DIR, .dir = &dir_chat },
+    { "<name>", 0700, ROW_DIR, .dir = &dir_chat },
 };
 static const struct row chat_rows[] = {
     { "ask", 0600, ROW_FILE, &file_ask, .help = "write a question; it sees what was said before it" },
@@ -424,7 +424,7 @@ const struct part tree_parts[] = {
     PART("<model>/history/", SUBJECT_PAST, past_row),
     PART("<model>/history/<id>/", SUBJECT_PAST, past_rows),
     PART("<model>/chats/", SUBJECT_CHAT, chat_row),
-    PART("<model>/chats/NAME/", SUBJECT_CHAT, chat_rows),
+    PART("<model>/chats/<name>/", SUBJECT_CHAT, chat_rows),
     PART("<model>/batch/", SUBJECT_BATCH, batch_row),
     PART("<model>/batch/<name>/", SUBJECT_BATCH, batch_rows),
     PART("clusters/", SUBJECT_CLUSTER, cluster_row),

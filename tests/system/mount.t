@@ -104,11 +104,7 @@ ok 'it is there' is_mounted
 like 'its source and type' "$(grep " $M " /proc/self/mounts)" '^slullamafs .* fuse.slullamafs '
 refused 'mounted already' 32 'mounted already|has this' "$mnt" "$M" -c "$T/config.toml"
 is 'the names at the root' "$(ls "$M" | tr '\n' ' ')" 'README clusters config ctl endpoint env events jobs log metrics parrot slow status '
-<<<<<<< HEAD
-is 'the names of a model' "$(ls "$M/parrot" | tr '\n' ' ')" 'ask batch ctl embed endpoint env error history log params replicas reply request response status system vector '
-=======
-is 'the names of a model' "$(ls "$M/parrot" | tr '\n' ' ')" 'ask chats ctl embed endpoint env error history log params replicas reply request response status system vector '
->>>>>>> 74ed16d (chats: conversations as directories of a model)
+is 'the names of a model' "$(ls "$M/parrot" | tr '\n' ' ')" 'ask batch chats ctl embed endpoint env error history log params replicas reply request response status system vector '
 is 'asleep until asked' "$(status_of parrot state)" asleep
 ok 'every status is JSON' bash -c "jq -e . '$M/status' '$M/parrot/status' '$M'/clusters/*/status > /dev/null"
 like 'env can be sourced' "$(sh -c ". '$M/parrot/env'; echo \$OPENAI_BASE_URL")" '^http://127.0.0.1:[0-9]+/parrot/v1$'

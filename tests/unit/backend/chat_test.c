@@ -81,6 +81,9 @@ static void questions_are_answered_one_at_a_time_in_their_order(void **state)
     struct prompt *one = ask_in(c, "one"), *two = ask_in(c, "two");
     assert_false(one->x.held);
     assert_true(two->x.held);
+    assert_int_equal(one->x.prefixes[1],
+                     two->x.prefixes[1]); /* both go to the job that has it in its cache */
+    assert_int_not_equal(one->x.prefixes[1], ask_in(chat("b"), "one")->x.prefixes[1]);
     WAIT(prompt_over(one));
     assert_int_not_equal(two->x.state, EXCHANGE_DONE);
     WAIT(prompt_over(two));
