@@ -78,6 +78,7 @@ served_tree() {
 		s|^jobs/local\.[^/]+|jobs/<cluster>.<id>|
 		s|^parrot/replicas/local\.[^/]+|parrot/replicas/<cluster>.<id>|
 		s|^clusters/local|clusters/<name>|
+		s|^parrot/chats/plan|parrot/chats/<name>|
 		s|^parrot/batch/one|parrot/batch/<name>|
 		s#^(parrot/history/)[0-9a-z]{9}(/|$)#\1<id>\2#
 		s/^bird$/<alias>/
@@ -91,6 +92,7 @@ mount_with <<- END || bail 'no mount'
 	aliases = ["bird"]
 END
 is 'a model that is awake' "$(echo hello > "$M/parrot/ask"; cat "$M/parrot/reply")" hello
+mkdir "$M/parrot/chats/plan"
 mkdir "$M/parrot/batch/one"
 is "the README's tree is the one that is served" "$(readme_tree)" "$(served_tree)"
 
