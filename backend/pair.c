@@ -18,6 +18,7 @@ const struct pair pair_request = {
     .path = "/v1/chat/completions",
     .needs_model = true,
     .verbatim = true,
+    .images = true,
     .json_errors = true,
     .check = request_check,
     .body = request_body,

@@ -23,6 +23,7 @@ struct pair {
     const char *path;     /* of the engine's route */
     bool needs_model;     /* its request names a model even where the engine asks for none */
     bool verbatim;        /* the answer is what the engine sends, byte for byte, and not the text in it */
+    bool images;          /* those that it names by paths are read when it is written */
     bool json_errors;     /* `error` has the engine's JSON, where it says no with JSON */
 
     /* Can this be asked? 0; -EINVAL: never; -ENODATA: not yet, it stops short; with the sentence. NULL: all UTF-8 can. */

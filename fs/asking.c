@@ -105,10 +105,72 @@ static void saved_cb(void *arg, int rc, const char *why)
         ask_saved(f, a, rc, why);
 }
 
+/* ---- Images that a request names by paths. They are read before close(2) returns, as the asker may; what is stored and
+ * sent has them in it. */
+
+static void forget_images(struct asking *a)
+{
+    images_cancel(a->images);
+    a->images = NULL;
+    a->gathered = false;
+    buf_free(&a->whole);
+}
+
+static int submit_now(struct asking *a, bool saved, struct err *e);
+
+/* Who waits for its images and for the disk is answered by saved_cb(), or here. */
+static void submit_gathered(struct asking *a, int rc, const char *why)
+{
+    bool waited_for = a->awaited_by != NULL;
+    bool saved = tree_house(a->tree)->cfg->durable && (a->submits_saved || waited_for);
+    struct err e;
+
+    err_set(&e, rc, "%s", why);
+    if (rc < 0)
+        asking_end(a, rc, why);
+    else
+        rc = submit_now(a, saved, &e);
+    if (waited_for && (rc < 0 || !saved))
+        saved_cb(a, rc, e.text);
+}
+
+static void images_cb(void *arg, int rc, const char *why, struct buf *text)
+{
+    struct asking *a = arg;
+    struct open_file *f = a->awaited_by;
+
+    a->images = NULL;
+    if (rc == 0) {
+        a->gathered = true;
+        a->whole = *text;
+        *text = (struct buf){ 0 };
+    }
+    if (a->submits) {
+        submit_gathered(a, rc, why);
+    } else if (f) {
+        a->awaited_by = NULL;
+        ask_gathered(f, a, rc, why);
+    }
+}
+
+int asking_gather(struct asking *a, struct err *e)
+{
+    struct house *h = tree_house(a->tree);
+
+    if (a->images)
+        return FILE_LATER;
+    if (!a->rights || a->gathered || a->prompt)
+        return 0;
+    int rc =
+        images_start(&a->images, h->loop, a->rights, &a->draft, (size_t)h->cfg->max_prompt, images_cb, a, e);
+    a->gathered = rc == 0;
+    return rc > 0 ? FILE_LATER : rc;
+}
+
 void asking_save(struct asking *a)
 {
     a->saved = true;
-    record_draft(record_of(a), &a->draft, saved_cb, a);
+    record_draft(record_of(a), a->whole.len ? &a->whole : &a->draft, saved_cb, a);
 }
 
 void asking_written(struct asking *a)
@@ -116,11 +178,13 @@ void asking_written(struct asking *a)
     if (a->record && a->saved)
         record_written(a->record);
     a->saved = false;
+    forget_images(a);
 }
 
 static void free_asking(struct asking *a)
 {
     let_record_go(a);
+    forget_images(a);
     unlist(a);
     if (a->prompt) {
         a->prompt->changed = NULL;
@@ -129,6 +193,7 @@ static void free_asking(struct asking *a)
     subject_retire(a->tree, a->subject);
     subject_unref(a->tree, a->home, 1);
     buf_free(&a->draft);
+    free(a->rights);
     free(a->asker);
     free(a);
 }
@@ -205,12 +270,17 @@ void asking_take_prompt(struct asking *a, struct prompt *p)
 
 void asking_end(struct asking *a, int rc, const char *why)
 {
+    bool reading = a->images != NULL;
+
     if (a->prompt)
         return;
+    forget_images(a);
     struct prompt *p = prompt_ended(tree_house(a->tree), a->uid, a->pair, &a->draft, rc, why);
     p->chat = a->taken_back ? NULL : a->chat;
     asking_take_prompt(a, p);
     prompt_settle(p);
+    if (reading) /* it was cancelled under who waits for them */
+        saved_cb(a, rc, why);
 }
 
 static int end_with(struct asking *a, int rc, struct err *e)
@@ -231,12 +301,17 @@ static bool blank(const struct buf *b)
     return b->len == strspn(buf_str(b), " \t\r\n\v\f");
 }
 
-static int submit(struct asking *a, bool saved, struct err *e)
+static int submit_now(struct asking *a, bool saved, struct err *e)
 {
     struct buf *draft = &a->draft;
 
     if (a->prompt)
         return a->prompt->x.rc;
+    if (a->whole.len) {
+        buf_free(draft);
+        *draft = a->whole;
+        a->whole = (struct buf){ 0 };
+    }
     if (blank(draft)) {
         err_set(e, 0, "the prompt was empty: nothing was asked, and the answer is empty");
         return end_with(a, 0, e);
@@ -266,6 +341,20 @@ static int submit(struct asking *a, bool saved, struct err *e)
     begin_prompt(a, p);
     keep_prompt(a, saved);
     waitq_wake(&a->waiters);
+    return 0;
+}
+
+static int submit(struct asking *a, bool saved, struct err *e)
+{
+    int rc = asking_gather(a, e);
+
+    if (rc == 0)
+        return submit_now(a, saved, e);
+    if (rc < 0)
+        return end_with(a, rc, e);
+    a->submits = true;
+    a->submits_saved |= saved;
+    a->writer = NULL;
     return 0;
 }
 

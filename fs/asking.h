@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef FS_ASKING_H
 #define FS_ASKING_H
+#include "backend/images.h"
 #include "backend/model.h"
 #include "backend/prompt.h"
 #include "backend/record.h"
@@ -25,6 +26,11 @@ struct asking {
     int opens;                /* open files that read it; it is kept while there are any */
     struct waitq waiters;     /* readers of its answer */
     struct timespec created;
+    struct rights *rights; /* where images may be named by paths: what the asker may read; else NULL */
+    struct images *images; /* they are being read */
+    bool gathered;         /* they are in it: whole is what is sent, or there are none and whole is empty */
+    struct buf whole;
+    bool submits, submits_saved;  /* once they are read */
     struct record *record;        /* what the store has of it; NULL until there is something to keep */
     bool saved;                   /* the draft as it is was given to the store */
     struct open_file *awaited_by; /* whose flush or fsync waits until it is on disk; files/ask.c's */
@@ -51,6 +57,10 @@ void asking_save(struct asking *a);
 
 /* asking_submit() whose prompt is on disk when ask_saved() is called. */
 int asking_submit_saved(struct asking *a, struct err *e);
+
+/* Read the images that the draft names by paths: 0: there are none, or they were read; FILE_LATER: ask_gathered() is called; or a
+ * negative errno with a sentence. asking_submit() does it by itself. */
+int asking_gather(struct asking *a, struct err *e);
 
 /* A draft that came to nothing (truncated, never written). Readers that wait for it get end-of-file. */
 void asking_drop(struct asking *a);
@@ -92,6 +102,8 @@ void askings_destroy(struct tree *t);
 int ask_submit(struct open_file *f);
 /* files/ask.c: what f waited for is on disk (0), or cannot be. */
 void ask_saved(struct open_file *f, struct asking *a, int rc, const char *why);
+/* files/ask.c: f waited for the images of a, which is not submitted yet. */
+void ask_gathered(struct open_file *f, struct asking *a, int rc, const char *why);
 /* files/ask.c: does this caller hold an `ask` (or the first file of another pair; NULL: of any) of the model open that
  * nothing was written to yet? */
 bool ask_held_clean(struct tree *t, struct subject *home, const struct pair *pair, const struct caller *c,

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "backend/read_as.h"
 /* Who is calling, and whose child it is: the facts that bind a reader of `reply` to what it asked
  * (CONTRACT.md 4.1). */
 
@@ -32,6 +33,9 @@ struct ancestry {
  * its process; an ancestor that cannot be read (hidepid) ends the chain there. Loop thread.
  * 0, or -EMFILE, -ENFILE or -ENOMEM: we could not look, which says nothing about the caller. */
 int ancestry_read(pid_t pid, struct ancestry *out);
+
+/* What the caller may read: its user and groups, while it waits for us. Groups that cannot be seen are none. */
+void caller_rights(const struct caller *c, struct rights *out);
 
 /* Does the process hold a file open for writing whose inode number on this file system is ino (fdinfo's
  * "ino:" and "flags:")? dev_mount_id is the mount's id in /proc/self/mountinfo, 0 = do not compare it.

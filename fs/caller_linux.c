@@ -131,6 +131,31 @@ int ancestry_read(pid_t pid, struct ancestry *out)
     return is_our_lack(rc) ? rc : 0;
 }
 
+/* ---- Rights */
+
+void caller_rights(const struct caller *c, struct rights *out)
+{
+    char path[64], text[8192];
+    unsigned uids[4];
+
+    *out = (struct rights){ .uid = c->uid, .gid = c->gid };
+    snprintf(path, sizeof path, "/proc/%d/status", (int)c->pid);
+    if (c->pid <= 0 || slurp(path, text, sizeof text) < 0)
+        return;
+    const char *uid = strstr(text, "\nUid:"), *at = strstr(text, "\nGroups:");
+    /* The fourth is what files are opened with: were the number given to another process by now, its groups would not count. */
+    if (!at || !uid || sscanf(uid + 5, "%u %u %u %u", &uids[0], &uids[1], &uids[2], &uids[3]) != 4 ||
+        uids[3] != c->uid)
+        return;
+    at += strlen("\nGroups:");
+    for (char *rest; *(at += strspn(at, " \t")) != '\n' && out->n_groups < READ_AS_GROUPS; at = rest) {
+        unsigned long group = strtoul(at, &rest, 10);
+        if (rest == at)
+            return;
+        out->groups[out->n_groups++] = (gid_t)group;
+    }
+}
+
 /* One descriptor: the file with this inode number, on this mount, open for writing? */
 static bool is_writer(const char *fdinfo, uint64_t ino, int mount_id)
 {

@@ -2,6 +2,7 @@
 /* slullamafs VERB, and mount.slullamafs by its name: the table of programs. */
 #include "backend/config.h"
 #include "backend/parrot/parrot.h"
+#include "backend/read_as.h"
 #include "backend/transport/askpass.h"
 #include "fs/connect.h"
 #include "fs/key.h"
@@ -102,6 +103,8 @@ int main(int argc, char **argv)
 
     if (getenv(ASKPASS_VARIABLE)) /* ssh asks something: see askpass.h */
         return askpass_helper_main(argc, argv);
+    if (getenv(READ_AS_VARIABLE)) /* a file is to be read as another user: see read_as.h */
+        return read_as_helper_main();
     if (strcmp(name, "mount.slullamafs") == 0 || strcmp(name, "mount.fuse.slullamafs") == 0)
         return mount_verb(argc, argv);
     if (argc < 2) {

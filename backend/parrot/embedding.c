@@ -2,6 +2,7 @@
 /* Vectors without a meaning. Source of the shape: OpenAI API reference, "Create embeddings"; with
  * encoding_format base64 each vector is little-endian 32-bit floats in RFC 4648 base64. */
 #include "backend/parrot/embedding.h"
+#include "backend/base/base64.h"
 #include "backend/base/buf.h"
 #include "backend/parrot/tokens.h"
 
@@ -24,18 +25,6 @@ static float number(const char *s, size_t len, unsigned i)
     return (float)((int)(h >> 32 & 0xfff) - 2048) / 2048;
 }
 
-static void add_base64(struct buf *out, const unsigned char *p, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (; len > 0; p += 3, len -= len < 3 ? len : 3) {
-        uint32_t three = (uint32_t)p[0] << 16 | (len > 1 ? (uint32_t)p[1] << 8 : 0) | (len > 2 ? p[2] : 0);
-        char four[4] = { digits[three >> 18], digits[three >> 12 & 63],
-                         len > 1 ? digits[three >> 6 & 63] : '=', len > 2 ? digits[three & 63] : '=' };
-        buf_add(out, four, sizeof four);
-    }
-}
-
 static json_t *vector(const json_t *text, unsigned n, bool base64)
 {
     const char *s = json_string_value(text);
@@ -53,7 +42,7 @@ static json_t *vector(const json_t *text, unsigned n, bool base64)
             json_array_append_new(out, json_real((double)f));
     }
     if (base64) {
-        add_base64(&packed, (const unsigned char *)bytes.data, bytes.len);
+        base64_add(&packed, bytes.data, bytes.len);
         out = json_stringn(buf_str(&packed), packed.len);
     }
     buf_free(&bytes);

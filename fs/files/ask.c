@@ -22,6 +22,7 @@ struct ask_file {
     struct open_file *file;
     struct ancestry who;   /* taken at open */
     struct asking *draft;  /* written, not yet submitted; NULL else */
+    struct rights rights;  /* likewise, where they matter */
     struct asking *awaits; /* whose being on disk a flush or an fsync of this file waits for */
     struct asking *answer; /* what a read on this descriptor gives: its last turn; counted in its opens */
     bool written;          /* ever */
@@ -46,12 +47,22 @@ static bool writable(const struct open_file *f)
     return (f->flags & O_ACCMODE) != O_RDONLY;
 }
 
+static void begin_draft(struct ask_file *a)
+{
+    struct open_file *f = a->file;
+
+    a->draft = asking_begin(f->tree, f->node.subject, pair_of(f), &f->caller, &a->who);
+    if (pair_of(f)->images) {
+        a->draft->rights = NEW(struct rights);
+        *a->draft->rights = a->rights;
+    }
+}
+
 /* The draft ends here, refused: its readers get rc, and so does each further write. */
 static int refuse(struct ask_file *a, int rc, const char *why)
 {
     if (!a->draft)
-        a->draft =
-            asking_begin(a->file->tree, a->file->node.subject, pair_of(a->file), &a->file->caller, &a->who);
+        begin_draft(a);
     asking_end(a->draft, rc, why);
     a->draft = NULL;
     a->refused = rc;
@@ -108,6 +119,8 @@ static int ask_open(struct open_file *f)
     if (!writers->next)
         list_init(writers);
     list_append(writers, &a->link);
+    if (pair_of(f)->images)
+        caller_rights(&f->caller, &a->rights);
     f->stream = (f->flags & O_ACCMODE) == O_RDWR;
     f->priv = a;
     return 0;
@@ -199,6 +212,31 @@ static int check_write(struct ask_file *a, size_t at, const char *data, size_t l
     return 0;
 }
 
+/* ---- On disk, or with its images, before it is answered */
+
+static void stop_waiting(struct ask_file *a)
+{
+    if (a->awaits)
+        a->awaits->awaited_by = NULL;
+    a->awaits = NULL;
+}
+
+static void wait_for(struct ask_file *a, struct asking *of)
+{
+    stop_waiting(a); /* all that waits is answered with the later one */
+    a->awaits = of;
+    of->awaited_by = a->file;
+}
+
+/* Another copy of the descriptor was closed on what is no more: what it waited for is answered with what comes now. */
+static void draft_changes(struct ask_file *a)
+{
+    if (a->draft && a->awaits == a->draft && a->draft->images) {
+        stop_waiting(a);
+        file_answer(a->file, 0);
+    }
+}
+
 static int ask_write(struct open_file *f, uint64_t off, const char *data, size_t len)
 {
     struct ask_file *a = f->priv;
@@ -215,8 +253,9 @@ static int ask_write(struct open_file *f, uint64_t off, const char *data, size_t
     int rc = check_write(a, at, data, len);
     if (rc < 0)
         return rc;
+    draft_changes(a);
     if (!a->draft) {
-        a->draft = asking_begin(f->tree, f->node.subject, pair_of(f), &f->caller, &a->who);
+        begin_draft(a);
         a->draft->writer = f;
         a->written = true;
         a->checked = 0;
@@ -232,22 +271,6 @@ static int ask_write(struct open_file *f, uint64_t off, const char *data, size_t
     return over == 0 ? check_so_far(a) : 0;
 }
 
-/* ---- On disk before it is answered */
-
-static void stop_waiting(struct ask_file *a)
-{
-    if (a->awaits)
-        a->awaits->awaited_by = NULL;
-    a->awaits = NULL;
-}
-
-static void wait_for(struct ask_file *a, struct asking *of)
-{
-    stop_waiting(a); /* all that waits is answered with the later one */
-    a->awaits = of;
-    of->awaited_by = a->file;
-}
-
 /* A flush of what is on disk, or on its way there, already adds nothing. */
 static int save(struct ask_file *a)
 {
@@ -259,6 +282,12 @@ static int save(struct ask_file *a)
     rc = a->draft ? model_may_ask_as(model_of(a->file), a->file->caller.uid, &e) : 0;
     if (rc == -EBUSY || rc == -EDQUOT)
         return refuse(a, rc, e.text);
+    if (a->draft && (rc = asking_gather(a->draft, &e)) < 0)
+        return refuse(a, rc, e.text);
+    if (rc == FILE_LATER) {
+        wait_for(a, a->draft);
+        return rc;
+    }
     if (h->cfg->durable && a->draft && !a->draft->saved) {
         if ((rc = history_takes(h, &e)) < 0)
             return refuse(a, rc, e.text);
@@ -278,6 +307,17 @@ void ask_saved(struct open_file *f, struct asking *of, int rc, const char *why)
     else if (rc < 0 && of->prompt)
         prompt_fail(of->prompt, rc, why);
     file_answer(f, rc);
+}
+
+void ask_gathered(struct open_file *f, struct asking *of, int rc, const char *why)
+{
+    struct ask_file *a = f->priv;
+
+    a->awaits = NULL;
+    if (a->draft == of)
+        rc = rc < 0 ? refuse(a, rc, why) : save(a);
+    if (rc != FILE_LATER)
+        file_answer(f, rc);
 }
 
 /* ---- Submitting */
@@ -312,13 +352,19 @@ static int ask_fsync(struct open_file *f)
 
     if (!draft)
         return a && a->awaits ? FILE_LATER : a ? a->refused : 0;
-    if (!tree_house(f->tree)->cfg->durable)
-        return submit(f, false);
-    int rc = history_takes(tree_house(f->tree), &e);
+    int rc;
+    if (!tree_house(f->tree)->cfg->durable) {
+        rc = submit(f, false);
+        if (rc < 0 || !draft->images)
+            return rc;
+        wait_for(a, draft);
+        return FILE_LATER;
+    }
+    rc = history_takes(tree_house(f->tree), &e);
     if (rc < 0)
         return refuse(a, rc, e.text);
     wait_for(a, draft);
-    if ((rc = submit(f, true)) == 0 && !prompt_over(draft->prompt))
+    if ((rc = submit(f, true)) == 0 && !(draft->prompt && prompt_over(draft->prompt)))
         return FILE_LATER;
     stop_waiting(a); /* refused, or empty: there is nothing to wait for */
     return rc;

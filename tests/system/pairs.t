@@ -95,6 +95,61 @@ message x > "$M/bad/request"
 like 'EIO of a failing engine' "$(timeout 60 cat "$M/bad/response" 2>&1)" 'Input/output error'
 is 'its JSON' "$(jq -r .error.type "$M/bad/error")" server_error
 
+# ---- Images by path: read when the request is written, as its writer may
+image() { # URL [TEXT]
+	jq -cn --arg url "$1" '{messages: [{role: "user", content: [{type: "text", text: "look"}, {type: "image_url", image_url: {url: $url}}]}]}'
+}
+# Each is one pixel, or looks like one.
+printf '\211PNG\r\n\032\npixel' > "$T/a b.png"
+printf 'GIF89a______' > "$T/x.gif"
+printf '\377\330\377\340________' > "$T/x.jpg"
+printf 'RIFF____WEBPVP8 ' > "$T/x.webp"
+echo 'this is a text' > "$T/text.png"
+sent_url() {
+	jq -r '.messages[0].content[1].image_url.url' "$D/history/latest/prompt"
+}
+image "$T/a b.png" > "$D/request"
+ok 'an image by its path is answered' eval 'timeout 60 cat "$D/response" > "$T/response"'
+is 'the engine gets it as a data URL' "$(sent_url)" "data:image/png;base64,$(base64 -w 0 "$T/a b.png")"
+is 'as file://' "$(image "file://${T// /%20}/a%20b.png" > "$D/request"; timeout 60 cat "$D/response" > /dev/null; sent_url)" "data:image/png;base64,$(base64 -w 0 "$T/a b.png")"
+for type in gif jpeg:jpg webp; do
+	is "${type%:*}, by its first bytes" "$(cp "$T/x.${type#*:}" "$T/image"; image "$T/image" > "$D/request"; timeout 60 cat "$D/response" > /dev/null; sent_url)" \
+		"data:image/${type%:*};base64,$(base64 -w 0 "$T/image")"
+done
+is 'a URL stays what it is' "$(image https://127.0.0.1:1/x.png > "$D/request"; timeout 60 cat "$D/response" > /dev/null; sent_url)" https://127.0.0.1:1/x.png
+cp "$T/x.gif" "$T/gone"
+image "$T/gone" > "$D/request"
+rm "$T/gone"
+ok 'a file that goes after the write was read before' eval 'timeout 60 cat "$D/response" > /dev/null'
+is 'on one descriptor' "$(exec 3<> "$D/request"; image "$T/x.gif" >&3; timeout 60 jq -r .object <&3)" chat.completion
+ok 'with fsync' python3 - "$D" "$(image "$T/x.gif")" <<- 'END'
+	import os, sys
+	fd = os.open(sys.argv[1] + "/request", os.O_WRONLY)
+	os.write(fd, sys.argv[2].encode())
+	os.fsync(fd)
+	os.close(fd)
+	with open(sys.argv[1] + "/response") as f:
+	    assert "chat.completion" in f.read()
+END
+mkfifo "$T/fifo"
+bad_image() { # NAME PATH REGEX
+	image "$2" > "$T/request"
+	not_ok "$1: close(2) says so" cp "$T/request" "$D/request"
+	like "$1: response fails" "$(timeout 60 cat "$D/response" 2>&1)" "$3"
+	like "$1: error names it" "$(cat "$D/error")" "${2##*/}"
+}
+bad_image 'no such file' "$T/none.png" 'No such file'
+bad_image 'a text' "$T/text.png" 'Invalid argument'
+bad_image 'a directory' "$T/" 'Invalid argument'
+bad_image 'a FIFO' "$T/fifo" 'Invalid argument'
+bad_image 'a device' /dev/zero 'Invalid argument'
+bad_image 'a relative path' x.gif 'Invalid argument'
+bad_image 'another host' file://elsewhere/x.gif 'Invalid argument'
+bad_image 'a reply of our own tree' "$M/slow/reply" 'Invalid argument'
+truncate -s 20M "$T/huge"
+bad_image 'a file beyond max_prompt' "$T/huge" 'File too large'
+is 'and the mount answers' "$(image "$T/x.gif" > "$D/request"; timeout 60 jq -r .object "$D/response")" chat.completion
+
 # ---- history
 is 'history has the request as it was written' "$(message kept > "$D/request"; timeout 60 cat "$D/response" > /dev/null; cat "$D/history/latest/prompt")" "$(message kept)"
 is 'and the response' "$(jq -r '.choices[0].message.content' "$D/history/latest/reply")" kept
