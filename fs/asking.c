@@ -228,8 +228,7 @@ struct asking *asking_begin(struct tree *t, struct subject *home, const struct p
     memcpy(a->asker, who, used);
     a->created = wall_now();
     a->subject = subject_create(t, SUBJECT_ASKING, a);
-    if (a->chat)
-        a->subject->uid = a->uid;
+    a->subject->uid = a->uid;
     waitq_init(&a->waiters, t);
     enlist(a);
     let_old_ones_go(home);

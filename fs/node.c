@@ -77,7 +77,12 @@ bool node_is_constant(const struct node *n)
 
 mode_t node_mode(const struct tree *t, const struct node *n)
 {
-    return n->row->mode | (t->shared ? n->row->others : 0);
+    mode_t mode = n->row->mode;
+
+    if (!t->shared)
+        return mode;
+    mode = (mode | n->row->others) & ~n->row->hidden;
+    return n->subject->kind == SUBJECT_ASKING ? mode & 0700 : mode;
 }
 
 /* An address may be used again by a younger job; and open files outlive theirs. */

@@ -54,7 +54,7 @@ static const struct row root_rows[] = {
     { "config", 0444, ROW_FILE, &file_config, .help = "the effective configuration, secrets masked" },
     { "events", 0444, ROW_FILE, &file_events, .help = "JSON Lines, one for each change of state; grows" },
     { "metrics", 0444, ROW_FILE, &file_metrics, .help = "figures in Prometheus' text format" },
-    { "log", 0444, ROW_FILE, &file_log, .help = "the daemon's own log; grows" },
+    { "log", 0444, ROW_FILE, &file_log, .hidden = 0044, .help = "the daemon's own log; grows" },
     { "ctl", 0600, ROW_FILE, &file_ctl_house, .help = "verbs, one a line; read it for the list" },
     { "clusters", 0755, ROW_DIR, .dir = &dir_clusters, .help = "one directory per cluster" },
     { "jobs", 0755, ROW_DIR, .dir = &dir_jobs,
@@ -89,8 +89,10 @@ static const struct row job_rows[] = {
     { 0 },
 };
 static const struct row job_log_rows[] = {
-    { "stdout", 0444, ROW_FILE, &file_job_stdout, .help = "what the engine wrote to its stdout" },
-    { "stderr", 0444, ROW_FILE, &file_job_stderr, .help = "what the engine wrote to its stderr" },
+    { "stdout", 0444, ROW_FILE, &file_job_stdout, .hidden = 0044,
+      .help = "what the engine wrote to its stdout" },
+    { "stderr", 0444, ROW_FILE, &file_job_stderr, .hidden = 0044,
+      .help = "what the engine wrote to its stderr" },
     { 0 },
 };
 static const struct row job_model_row[] = {
@@ -130,8 +132,10 @@ static const struct row model_rows[] = {
     { 0 },
 };
 static const struct row model_log_rows[] = {
-    { "stdout", 0444, ROW_FILE, &file_model_stdout, .help = "what the engine wrote to its stdout" },
-    { "stderr", 0444, ROW_FILE, &file_model_stderr, .help = "what the engine wrote to its stderr" },
+    { "stdout", 0444, ROW_FILE, &file_model_stdout, .hidden = 0044,
+      .help = "what the engine wrote to its stdout" },
+    { "stderr", 0444, ROW_FILE, &file_model_stderr, .hidden = 0044,
+      .help = "what the engine wrote to its stderr" },
     { 0 },
 };
 

@@ -39,6 +39,7 @@ struct row {
     bool (*present)(struct tree *t, struct subject *s);
     const char *help; /* one line; feeds README and the man page */
     mode_t others;    /* further bits where other users may come in (allow_other) */
+    mode_t hidden;    /* bits that go there: what may show one user to another */
 };
 
 /* A directory of the drawing: what a path is about, and its rows. Their order numbers the rows
