@@ -97,13 +97,15 @@ struct history_entry *history_latest(struct house *h, const char *model, uid_t u
     return f && f->n > f->first ? &f->v[f->n - 1] : NULL;
 }
 
-void history_each(struct house *h, const char *model, uid_t uid,
-                  void (*each)(void *arg, const struct history_entry *e), void *arg)
+int64_t history_some(struct house *h, const char *model, uid_t uid, int64_t after, size_t max,
+                     void (*each)(void *arg, const struct history_entry *e), void *arg)
 {
     struct shelf *f = find_shelf(h->history, model, uid);
+    size_t from = f ? place(f, after + 1) : 0, n = f ? f->n - from : 0, shown = n < max ? n : max;
 
-    for (size_t i = f ? f->first : 0; f && i < f->n; i++)
+    for (size_t i = from; i < from + shown; i++)
         each(arg, &f->v[i]);
+    return n > shown ? f->v[from + shown - 1].id : 0;
 }
 
 static struct history_entry *insert(struct history *y, const char *model, uid_t uid, int64_t id)

@@ -40,8 +40,9 @@ int history_takes(const struct house *h, struct err *e);
  * removes. */
 struct history_entry *history_find(struct house *h, const char *model, uid_t uid, int64_t id);
 struct history_entry *history_latest(struct house *h, const char *model, uid_t uid); /* or NULL */
-void history_each(struct house *h, const char *model, uid_t uid,
-                  void (*each)(void *arg, const struct history_entry *e), void *arg);
+/* The first max of those whose ids are larger than after; the id of the last of these, or 0: there are no more behind them. */
+int64_t history_some(struct house *h, const char *model, uid_t uid, int64_t after, size_t max,
+                     void (*each)(void *arg, const struct history_entry *e), void *arg);
 
 /* The name of a directory in history/: lower case letters and digits that sort by time. */
 #define HISTORY_ID_TEXT 14

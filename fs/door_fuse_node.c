@@ -214,11 +214,13 @@ void door_statfs(fuse_req_t req, fuse_ino_t ino)
 }
 
 /* ---- Directories. What one reading of a directory shows is taken at its beginning (and anew after
- * rewinddir), so that entries which come and go meanwhile neither hide others nor show them twice. */
+ * rewinddir), so that entries which come and go meanwhile neither hide others nor show them twice. Where there are very many
+ * it is taken piece by piece, as the reader comes to them; each is shown once there too. */
 
 struct open_dir {
     struct list link; /* door->dirs */
     struct buf entries;
+    int64_t more;   /* where entries begin that were not taken yet; 0 = there are none */
     fuse_req_t req; /* while entries are added */
 };
 
@@ -236,7 +238,8 @@ static void add_entry(void *arg, const char *name, uint64_t ino, mode_t type)
     buf_add(&o->entries, entry, len);
 }
 
-static int read_entries(fuse_req_t req, fuse_ino_t ino, struct open_dir *o)
+/* From where o->more says, or all anew. */
+static int read_entries(fuse_req_t req, fuse_ino_t ino, struct open_dir *o, bool anew)
 {
     struct tree *t = tree_of(req);
     struct caller c = door_caller(req);
@@ -245,11 +248,14 @@ static int read_entries(fuse_req_t req, fuse_ino_t ino, struct open_dir *o)
 
     if (rc < 0)
         return rc;
-    buf_reset(&o->entries);
     o->req = req;
-    add_entry(o, ".", ino, S_IFDIR);
-    add_entry(o, "..", FUSE_ROOT_ID, S_IFDIR);
-    return tree_readdir(t, &n, &c, add_entry, o);
+    if (anew) {
+        o->more = 0;
+        buf_reset(&o->entries);
+        add_entry(o, ".", ino, S_IFDIR);
+        add_entry(o, "..", FUSE_ROOT_ID, S_IFDIR);
+    }
+    return tree_readdir(t, &n, &c, &o->more, add_entry, o);
 }
 
 void door_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -269,8 +275,10 @@ void door_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void door_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
     struct open_dir *o = (struct open_dir *)(uintptr_t)fi->fh;
-    int rc = off == 0 ? read_entries(req, ino, o) : 0;
+    int rc = off == 0 ? read_entries(req, ino, o, true) : 0;
 
+    while (rc == 0 && o->more && o->entries.len < (size_t)off + size)
+        rc = read_entries(req, ino, o, false);
     if (rc < 0) {
         fuse_reply_err(req, -rc);
         return;

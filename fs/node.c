@@ -267,7 +267,19 @@ static void list_one(void *arg, const char *name, const struct row *row, struct 
     l->each(l->arg, name, s ? node_ino(&n) : UNKNOWN_INO, type_bits(row->type));
 }
 
-int tree_readdir(struct tree *t, const struct node *dir, const struct caller *c,
+/* Those that never come and go, and those that are few. */
+static void list_fixed(struct tree *t, const struct node *dir, struct listing *l)
+{
+    const struct dir *d = dir->row->dir;
+
+    for (const struct row *r = d->rows; r && r->name; r++)
+        if (is_present(t, r, dir->subject))
+            list_one(l, r->name, r, dir->subject);
+    if (d->list)
+        d->list(t, dir->subject, list_one, l);
+}
+
+int tree_readdir(struct tree *t, const struct node *dir, const struct caller *c, int64_t *at,
                  void (*each)(void *arg, const char *name, uint64_t ino, mode_t type), void *arg)
 {
     struct listing l = { .each = each, .arg = arg };
@@ -278,11 +290,14 @@ int tree_readdir(struct tree *t, const struct node *dir, const struct caller *c,
     if (!dir->subject->ptr)
         return -ESTALE;
     t->caller = *c;
-    for (const struct row *r = d->rows; r && r->name; r++)
-        if (is_present(t, r, dir->subject))
-            list_one(&l, r->name, r, dir->subject);
-    if (d->list)
-        d->list(t, dir->subject, list_one, &l);
+    int64_t from = at ? *at : 0;
+    if (from == 0)
+        list_fixed(t, dir, &l);
+    do
+        from = d->list_some ? d->list_some(t, dir->subject, from, list_one, &l) : 0;
+    while (from && !at);
+    if (at)
+        *at = from;
     return 0;
 }
 

@@ -17,7 +17,7 @@
          replicas/<cluster>.<id>  -> ../../jobs/<cluster>.<id>
      <alias>                  -> <model>
 
-   Adding a file is a row here and a function in files/. A directory whose entries come and go has a list and
+   Adding a file is a row here and a function in files/. A directory whose entries come and go has a list (or list_some) and
    a find function, which stand below the rows, and make, remove and rename where callers may do that; a path shown in README is a part at the end. Kinds of reading:
    a row whose file has `content` is a text made once per open; `growing` is followed by tail -f; `reply`,
    `response` and `vector` alone wait. */
@@ -311,11 +311,15 @@ static void list_one_past(void *arg, const struct history_entry *e)
     l->each(l->arg, history_id_text(e->id, name), past_row, NULL);
 }
 
-static void list_history(struct tree *t, struct subject *s, each_f *each, void *arg)
+/* Some 100 us of the loop. */
+#define PAST_AT_ONCE 1000
+
+static int64_t list_history(struct tree *t, struct subject *s, int64_t at, each_f *each, void *arg)
 {
     struct list_past l = { each, arg };
 
-    history_each(tree_house(t), model_config(s->ptr)->name, tree_caller(t)->uid, list_one_past, &l);
+    return history_some(tree_house(t), model_config(s->ptr)->name, tree_caller(t)->uid, at, PAST_AT_ONCE,
+                        list_one_past, &l);
 }
 
 static int find_past(struct tree *t, struct subject *s, const char *name, struct node *out)
@@ -404,7 +408,7 @@ static const struct dir dir_job_models = { .list = list_job_models, .find = find
 static const struct dir dir_model = { .rows = model_rows };
 static const struct dir dir_replicas = { .list = list_replicas, .find = find_replica };
 static const struct dir dir_model_log = { .rows = model_log_rows };
-static const struct dir dir_history = { .rows = history_rows, .list = list_history, .find = find_past };
+static const struct dir dir_history = { .rows = history_rows, .list_some = list_history, .find = find_past };
 static const struct dir dir_past = { .rows = past_rows };
 static const struct dir dir_chats = { .list = list_chats, .find = find_chat, .make = make_chat };
 static const struct dir dir_chat = { .rows = chat_rows, .remove = remove_chat, .rename = rename_chat };

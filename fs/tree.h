@@ -14,6 +14,9 @@ struct dir {
     /* Call each(arg, name, row, subject) for every changing entry; row says what it is. The subject may be NULL, where
      * nobody has looked at the thing and there are many. NULL: there are none. tree_caller() says who looks. */
     void (*list)(struct tree *t, struct subject *s, each_f *each, void *arg);
+    /* Instead of it, where they may be a million: the first of those behind at (0: all), as many as nobody notices. Where the
+     * next ones begin, or 0: there are no more. */
+    int64_t (*list_some)(struct tree *t, struct subject *s, int64_t at, each_f *each, void *arg);
     /* Find one changing entry. -ENOENT. */
     int (*find)(struct tree *t, struct subject *s, const char *name, struct node *out);
     /* mkdir(2) of a name that is not there and that a directory may have: *out is the new entry. NULL: EPERM.
@@ -61,7 +64,9 @@ int tree_lookup(struct tree *t, const struct node *dir, const char *name, const 
                 struct node *out);
 int tree_node(struct tree *t, uint64_t ino, struct node *out); /* -ESTALE when its subject is gone */
 void tree_stat(struct tree *t, const struct node *n, struct stat *st);
-int tree_readdir(struct tree *t, const struct node *dir, const struct caller *c,
+/* 0, or a negative errno. The entries from *at on, which is 0 at the beginning; *at is where the next ones begin, or 0: these
+ * were the last. at may be NULL: all of them. */
+int tree_readdir(struct tree *t, const struct node *dir, const struct caller *c, int64_t *at,
                  void (*each)(void *arg, const char *name, uint64_t ino, mode_t type), void *arg);
 int tree_readlink(struct tree *t, const struct node *n, const struct caller *c, struct buf *target);
 

@@ -57,7 +57,8 @@ static size_t count(const char *model, uid_t uid)
 {
     struct seen s = { 0 };
 
-    history_each(rig.h, model, uid, see, &s);
+    for (int64_t at = 0; (at = history_some(rig.h, model, uid, at, 2, see, &s)) > 0;)
+        ;
     return s.n;
 }
 

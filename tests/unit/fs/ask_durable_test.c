@@ -141,9 +141,9 @@ static void history_is_the_callers_own(void **state)
     write_text(f, 0, "mine");
     file_release(f);
     struct node dir = node_at(x, "qwen/history");
-    assert_int_equal(tree_readdir(x->tree, &dir, &other, name_of, names), 0);
+    assert_int_equal(tree_readdir(x->tree, &dir, &other, NULL, name_of, names), 0);
     assert_string_equal(names, "");
-    assert_int_equal(tree_readdir(x->tree, &dir, &x->me, name_of, names), 0);
+    assert_int_equal(tree_readdir(x->tree, &dir, &x->me, NULL, name_of, names), 0);
     assert_memory_equal(names, "latest ", 7);
     snprintf(path, sizeof path, "qwen/history/%.9s", names + 7);
     assert_int_equal(walk_as(x, path, &other, &n), -ENOENT);
@@ -169,7 +169,7 @@ static void what_the_kernel_forgets_of_history_takes_no_memory(void **state)
     write_text(f, 0, "mine");
     file_release(f);
     struct node dir = node_at(x, "qwen/history"), a, b;
-    tree_readdir(x->tree, &dir, &x->me, name_of, names);
+    tree_readdir(x->tree, &dir, &x->me, NULL, name_of, names);
     snprintf(path, sizeof path, "qwen/history/%.9s", names + 7);
     a = node_at(x, path);
     uint64_t ino = node_ino(&a);

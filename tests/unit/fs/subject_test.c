@@ -151,7 +151,7 @@ static void the_directory_of_a_destroyed_job_is_stale(void **state)
     destroy_job(x, j);
     assert_false(is_there(x, path));
     assert_int_equal(tree_lookup(x->tree, &dir, "status", &x->me, &out), -ESTALE);
-    assert_int_equal(tree_readdir(x->tree, &dir, &x->me, NULL, NULL), -ESTALE);
+    assert_int_equal(tree_readdir(x->tree, &dir, &x->me, NULL, NULL, NULL), -ESTALE);
     tree_forget(x->tree, node_ino(&dir), 1);
     free(path);
 }

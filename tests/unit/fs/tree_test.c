@@ -26,7 +26,7 @@ static void add_name(void *arg, const char *name, uint64_t ino, mode_t type)
 static const char *names_of(struct fixture *x, const char *path, struct names *l)
 {
     *l = (struct names){ .x = x, .dir = node_at(x, path) };
-    assert_int_equal(tree_readdir(x->tree, &l->dir, &x->me, add_name, l), 0);
+    assert_int_equal(tree_readdir(x->tree, &l->dir, &x->me, NULL, add_name, l), 0);
     return l->text;
 }
 
@@ -183,7 +183,7 @@ static void walk_down(struct fixture *x, const struct node *dir, int depth)
     struct down d = { .x = x, .dir = dir, .depth = depth };
 
     assert_true(depth < 6);
-    assert_int_equal(tree_readdir(x->tree, dir, &x->me, look_at, &d), 0);
+    assert_int_equal(tree_readdir(x->tree, dir, &x->me, NULL, look_at, &d), 0);
 }
 
 static void looking_at_everything_wakes_nothing_and_waits_for_nothing(void **state)
