@@ -71,6 +71,21 @@ os.sendfile(w, fd, 0, 4096)' "$D/ask"
 	echo go
 ) | grep -c "$secret")" 0
 
+# ---- Conversations and batches, some of one name
+mkdir "$D/chats/plan" "$D/batch/run"
+echo "$secret in a chat" > "$D/chats/plan/ask"
+timeout 60 cat "$D/chats/plan/reply" > /dev/null
+echo "$secret in a batch" > "$D/batch/run/in.jsonl"
+ok 'the batch of the first is done' wait_for 60 eval '[ "$(jq -r .state "$D/batch/run/status")" = done ]'
+is 'the second sees neither' "$(as $them 'ls "$D/chats" "$D/batch" | grep -v :')" ''
+like 'also by name' "$(as $them 'cat "$D/chats/plan/transcript" "$D/batch/run/out.jsonl"')" '^[^:]*: .*(No such file|Permission denied)'
+is 'and has its own' "$(as $them "mkdir \$D/chats/plan \$D/batch/run && echo $theirs > \$D/chats/plan/ask && cat \$D/chats/plan/reply")" "$theirs"
+is 'with its own uid' "$(as $them 'stat -c "%u %a" "$D/chats/plan" "$D/batch/run"')" $'65534 700\n65534 700'
+like 'its ctl are its own' "$(as $them 'echo hold > "$D/batch/run/ctl" && echo undo > "$D/chats/plan/ctl" && jq -r .state "$D/batch/run/status" && jq .turns "$D/chats/plan/status"')" $'held\n0'
+is 'what the first said is unchanged' "$(jq .turns "$D/chats/plan/status")" 1
+ok 'it removes its own' as $them 'rm -r "$D/chats/plan" "$D/batch/run"'
+is 'and no other' "$(ls "$D/chats" "$D/batch/run" | grep -c -x -e plan -e out.jsonl)" 2
+
 # ---- Files that tell of all
 printf 'nonsense %s\n' "$theirs" | as $them 'cat > "$D/ctl"' > /dev/null
 tell_of_all() { # UID: every file that it may read, but for its own exchanges
