@@ -9,6 +9,7 @@
 #include "backend/batch_inside.h"
 #include "backend/house.h"
 #include "backend/model.h"
+#include "backend/quota.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -252,10 +253,16 @@ int batch_write(struct batch *b, uint64_t off, const char *data, size_t len, str
 {
     if (!takes_input(b))
         return refuse_input(b, e);
+    uint64_t have = batch_size(b, BATCH_IN), end = off + len;
+    int rc = quota_may_store(model_house(b->model), b->uid, end > have ? (int64_t)(end - have) : 0, e);
+    if (rc < 0) {
+        b->spoiled = true;
+        return rc;
+    }
     for (size_t done = 0; done < len;) {
         ssize_t n = pwrite(b->fds[BATCH_FD_IN], data + done, len - done, (off_t)(off + done));
         if (n < 0 && errno != EINTR) {
-            int rc = -errno;
+            rc = -errno;
             b->spoiled = true;
             return err_set(e, rc, "%s/in.jsonl: %s; the batch does not begin with what is there", b->name,
                            strerror(-rc));

@@ -40,6 +40,9 @@ struct batch *batch_find(struct house *h, const struct model *m, uid_t uid, cons
 void batch_each(struct house *h, const struct model *m, uid_t uid, void (*each)(void *arg, struct batch *b),
                 void *arg);
 
+/* Bytes of all the files of this user's. */
+uint64_t batches_stored(struct house *h, uid_t uid);
+
 /* It and its files are gone when this returns 0; descriptors that batch_open_file() gave stay good. -EBUSY: it runs, or
  * lines of it are under way. */
 int batch_remove(struct batch *b, struct err *e);

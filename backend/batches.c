@@ -265,6 +265,18 @@ void batch_each(struct house *h, const struct model *m, uid_t uid, void (*each)(
     }
 }
 
+uint64_t batches_stored(struct house *h, uid_t uid)
+{
+    uint64_t sum = 0;
+
+    list_for_each(b, &h->batches, struct batch, link)
+    {
+        if (b->uid == uid)
+            sum += batch_size(b, BATCH_IN) + batch_size(b, BATCH_OUT) + batch_size(b, BATCH_ERRORS);
+    }
+    return sum;
+}
+
 int batch_make(struct model *m, const char *name, uid_t uid, struct batch **out, struct err *e)
 {
     struct house *h = model_house(m);

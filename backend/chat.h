@@ -57,6 +57,7 @@ struct chat *chat_find(struct house *h, const struct model *m, uid_t uid, const 
 struct chat *chat_numbered(struct house *h, int64_t id);                                     /* or NULL */
 void chat_each(struct house *h, const struct model *m, uid_t uid, void (*each)(void *arg, struct chat *c),
                void *arg);
+uint64_t chats_stored(struct house *h, uid_t uid); /* bytes of this user's messages, of all models */
 void chat_each_of_all(struct house *h, void (*each)(void *arg, struct chat *c), void *arg);
 
 /* The name is free. -EDQUOT: the user has too many; -ENOSPC, ..: the disk takes nothing. */

@@ -115,6 +115,16 @@ void chat_each_of_all(struct house *h, void (*each)(void *arg, struct chat *c), 
     }
 }
 
+uint64_t chats_stored(struct house *h, uid_t uid)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const struct chat *c = h->chats->by_number[i]; c; c = c->next_number)
+            sum += c->uid == uid ? c->messages.json_len : 0;
+    return sum;
+}
+
 /* ---- Making and ending */
 
 static void put_name(struct chat *c)

@@ -3,6 +3,8 @@
 #include "backend/base/alloc.h"
 #include "backend/base/list.h"
 #include "backend/base/timer.h"
+#include "backend/batch.h"
+#include "backend/chat.h"
 #include "backend/house.h"
 
 #include <errno.h>
@@ -15,7 +17,6 @@ struct user {
     struct list link;
     uid_t uid;
     int waiting;
-    int64_t stored;
     uint64_t minute_ms; /* mono_ms() when the running minute began; 0 = none yet */
     int64_t asked;      /* in that minute */
 };
@@ -98,17 +99,14 @@ void quota_asked(struct house *h, uid_t uid)
     u->asked++;
 }
 
-void quota_stores(struct house *h, uid_t uid, int64_t more)
+int quota_may_store(struct house *h, uid_t uid, int64_t more, struct err *e)
 {
-    get(h, uid)->stored += more;
-}
+    int64_t most = h->cfg->limit_stored;
 
-int quota_may_store(const struct house *h, uid_t uid, int64_t more, struct err *e)
-{
-    const struct user *u = find(h, uid);
-    int64_t have = u ? u->stored : 0, most = h->cfg->limit_stored;
-
-    if (!most || have + more <= most)
+    if (!most)
+        return 0;
+    int64_t have = (int64_t)(chats_stored(h, uid) + batches_stored(h, uid));
+    if (have + more <= most)
         return 0;
     return err_set(e, -EDQUOT,
                    "your conversations and batches hold %" PRId64 " bytes, and %" PRId64

@@ -20,8 +20,8 @@ void quota_waits(struct house *h, uid_t uid, int more);
 int quota_may_ask(const struct house *h, uid_t uid, struct err *e);
 void quota_asked(struct house *h, uid_t uid); /* it was taken: it counts for this minute */
 
-/* They keep so many bytes more, or fewer, in conversations and batches. */
-void quota_stores(struct house *h, uid_t uid, int64_t more);
-int quota_may_store(const struct house *h, uid_t uid, int64_t more, struct err *e); /* 0 or -EDQUOT */
+/* May they keep so many bytes more in conversations and batches? What they have is counted now: nothing is to be kept in step.
+ * 0 or -EDQUOT, with the sentence. Answers that come to what was asked are taken, and count from then on. */
+int quota_may_store(struct house *h, uid_t uid, int64_t more, struct err *e);
 
 #endif

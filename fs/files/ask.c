@@ -7,6 +7,7 @@
 #include "backend/base/utf8.h"
 #include "backend/chat.h"
 #include "backend/history.h"
+#include "backend/quota.h"
 #include "fs/asking.h"
 #include "fs/binding.h"
 #include "fs/tree.h"
@@ -209,7 +210,11 @@ static int check_write(struct ask_file *a, size_t at, const char *data, size_t l
         return refuse_length(a, h->cfg->max_prompt);
     if (at > have || memchr(data, '\0', len))
         return refuse(a, -EINVAL, "the prompt has a NUL byte or a hole in it; a prompt is UTF-8 text");
-    return 0;
+    struct err e;
+    int rc = home_chat(a->file->node.subject)
+                 ? quota_may_store(h, a->file->caller.uid, (int64_t)(at + len), &e)
+                 : 0;
+    return rc < 0 ? refuse(a, rc, e.text) : 0;
 }
 
 /* ---- On disk, or with its images, before it is answered */

@@ -4,6 +4,7 @@
 #include "backend/base/alloc.h"
 #include "backend/chat.h"
 #include "backend/model.h"
+#include "backend/quota.h"
 #include "fs/asking.h"
 #include "fs/ctl.h"
 #include "fs/files/files.h"
@@ -176,6 +177,10 @@ static int messages_check(const struct node *n, const char *text, size_t len, st
 
     if (len > (uint64_t)most)
         return err_set(e, -EFBIG, "the transcript is longer than max_prompt (%lld bytes)", (long long)most);
+    const struct chat *c = chat_of(n);
+    int rc = quota_may_store(c->house, c->uid, (int64_t)len - (int64_t)c->messages.json_len, e);
+    if (rc < 0)
+        return rc;
     return len <= CHECKED_AT_ONCE ? messages_parse(NULL, text, len, e) : 0;
 }
 
@@ -269,7 +274,8 @@ static int verb_fork(struct open_file *f, char **args, struct err *e)
         return err_set(e, -EINVAL, "\"fork %.80s\": that is no name of a directory", args[0]);
     if (chat_find(c->house, c->model, c->uid, args[0]))
         return err_set(e, -EEXIST, "\"fork %.80s\": there is a conversation of that name", args[0]);
-    return chat_fork(c, args[0], e);
+    int rc = quota_may_store(c->house, c->uid, (int64_t)c->messages.json_len, e);
+    return rc < 0 ? rc : chat_fork(c, args[0], e);
 }
 
 const struct verb verbs_chat[] = {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What a user of a shared mount may take of it: how many questions wait, and how many come in a minute.
+# What a user of a shared mount may take of it: how many questions wait, how many come in a minute, and
+# how much is kept for it.
 . "$(dirname "$0")/lib.sh"
 
 mount_with <<- END || bail 'no mount'
@@ -36,4 +37,41 @@ like 'the sixth is refused' "$( (echo six > "$M/quick/ask") 2>&1)" 'Disk quota e
 like 'with the reason and when to try again' "$(cat "$M/quick/error")" 'requests_per_minute in \[limits\]\); try again in [0-9]+ s'
 is 'the gateway goes by its keys' "$(curl -sS --max-time 60 --unix-socket "$T/gateway" http://localhost/v1/chat/completions -d '{"model":"quick","messages":[{"role":"user","content":"seven"}]}' |
 	jq -r '.choices[0].message.content')" seven
+unmount || bail 'no unmount'
+
+# ---- What is kept for a user
+mount_with <<- END || bail 'no second mount'
+	[gateway]
+	listen = ["unix:$T/gateway"]
+	[limits]
+	stored = 20000
+	[cluster.local]
+	kind = "local"
+	[model.parrot]
+	engine = "parrot"
+END
+D=$M/parrot
+mkdir "$D/batch/large"
+like 'reached in the middle of a write' "$(seq -f 'line %8.0f' 10000 | dd of="$D/batch/large/in.jsonl" bs=4096 2>&1)" 'Disk quota exceeded'
+is 'what was written before is there' "$(stat -c %s "$D/batch/large/in.jsonl")" 16384
+is 'and the batch does not begin with it' "$(jq -r .state "$D/batch/large/status")" empty
+like 'the log says why' "$(cat "$M/log")" 'hold 16384 bytes, and 4096 more are beyond stored \(20000\) in \[limits\]; remove some'
+mkdir "$D/chats/plan"
+printf '%05000d\n' 0 > "$T/long"
+not_ok 'conversations count with batches' cp "$T/long" "$D/chats/plan/ask"
+like 'error says so' "$(cat "$D/chats/plan/error")" 'beyond stored'
+not_ok 'a transcript too' bash -c "jq -n '[{role: \"user\", content: (\"x\" * 5000)}]' > '$D/chats/plan/transcript.json'"
+ok 'ask, which keeps nothing but history, goes on' cp "$T/long" "$D/ask"
+rm -r "$D/batch/large"
+ok 'when some was removed there is room' cp "$T/long" "$D/chats/plan/ask"
+is 'for the answer as well' "$(timeout 60 cat "$D/chats/plan/reply" | wc -c)" 5000
+not_ok 'a fork counts' bash -c "echo 'fork one' > '$D/chats/plan/ctl' && echo 'fork two' > '$D/chats/plan/ctl'"
+unmount || bail 'no unmount'
+mount_again || bail 'no third mount'
+mkdir "$D/batch/other"
+like 'the next mount counts what there is' "$(head -c 15000 /dev/zero | tr '\0' x | dd of="$D/batch/other/in.jsonl" bs=4096 2>&1)" 'Disk quota exceeded'
+rm -r "$D/chats"/* "$D/batch/other"
+mkdir "$D/batch/small"
+ok 'and what was removed no more' eval 'seq -f "line %8.0f" 500 > "$D/batch/small/in.jsonl"'
+ok 'it is done' wait_for 60 eval '[ "$(jq -r .state "$D/batch/small/status")" = done ]'
 done_testing
