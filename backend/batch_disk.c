@@ -131,15 +131,14 @@ static void index_read(struct batch *b)
     b->scan = NULL;
 }
 
-/* They come behind those that are there; the first that was not read is looked at next. Where it was cancelled meanwhile
- * they are read again if it ever goes on. */
+/* They come behind those that are there; the first that was not read is looked at next. Where all lines were dropped
+ * meanwhile these are too: they are read again if the batch ever goes on. */
 static void lines_read(struct batch *b)
 {
     size_t n = 0;
 
-    if (b->state == BATCH_CANCELLED) {
+    if (b->next == 0) {
         free_lines(&b->got);
-        b->next = 0;
         return;
     }
     for (struct batch_line *l; (l = list_first(&b->got, struct batch_line, link)); n++) {

@@ -269,12 +269,13 @@ int batch_in_flight(const struct batch *b)
 
 /* ---- What there is to do */
 
+/* From the beginning again only when no line of before is left: one whose result is not written yet looks like one without. */
 static bool wants_lines(const struct batch *b)
 {
     int most = may_be_out(b) * (b->house->cfg->batch_ordered ? AHEAD : 2);
 
-    return b->next < b->results.total && b->n_lines < most && b->line_bytes <= LINES_BYTES &&
-           b->result_bytes <= RESULTS_BYTES;
+    return (b->next > 0 || b->n_lines == 0) && b->next < b->results.total && b->n_lines < most &&
+           b->line_bytes <= LINES_BYTES && b->result_bytes <= RESULTS_BYTES;
 }
 
 static void mind_reading(struct batch *b)

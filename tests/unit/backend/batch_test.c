@@ -309,6 +309,37 @@ static void what_was_closed_is_on_disk_before_close_returns(void **state)
     assert_int_equal(number(b, "done"), 2);
 }
 
+/* Two lines have their answers, and these are not written yet. */
+static struct batch *run_unwritten(void)
+{
+    rig_open("", "");
+    struct batch *b = run("one", "a\nb\n");
+    WAIT(b->n_out == 2);
+    b->write_again_ms = mono_ms() + WAIT_MS;
+    WAIT(b->n_out == 0);
+    return b;
+}
+
+static void one_that_goes_on_at_once_asks_no_line_twice(void **state)
+{
+    (void)state;
+    struct batch *b = run_unwritten();
+    expect_verb(b, BATCH_CANCEL, 0);
+    expect_verb(b, BATCH_START, 0);
+    b->write_again_ms = 0;
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(the_model()->done, 2);
+    assert_int_equal(count(b, BATCH_OUT, "\n"), 2);
+
+    b = run("two", "a\nb\nc\nd\n"); /* while its lines are read */
+    WAIT(b->reading == READ_LINES || b->n_lines > 0);
+    expect_verb(b, BATCH_CANCEL, 0);
+    expect_verb(b, BATCH_START, 0);
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "done"), 4);
+    assert_int_equal(count(b, BATCH_OUT, "\n"), 4);
+}
+
 static const struct CMUnitTest tests[] = {
     SENTENCE(each_state_has_a_name_and_a_way_on),
     SENTENCE(each_line_gets_its_answer_and_the_model_may_sleep),
@@ -324,6 +355,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(the_next_mount_goes_on),
     SENTENCE(a_failed_write_begins_nothing),
     SENTENCE(what_was_closed_is_on_disk_before_close_returns),
+    SENTENCE(one_that_goes_on_at_once_asks_no_line_twice),
 };
 
 RIG_MAIN(tests)
