@@ -316,7 +316,7 @@ static void write_rest(struct batch *b, uv_loop_t *loop)
         written(b);
         gather(b, false);
     }
-    if (b->write_rc == 0 && !list_empty(&b->writing))
+    if (b->write_rc == 0 && !b->removed && !list_empty(&b->writing))
         begin_writing(b, loop);
     else if (!b->reading)
         free_batch(b);

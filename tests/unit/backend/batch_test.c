@@ -340,6 +340,18 @@ static void one_that_goes_on_at_once_asks_no_line_twice(void **state)
     assert_int_equal(count(b, BATCH_OUT, "\n"), 4);
 }
 
+static void one_can_be_removed_while_its_results_are_written(void **state)
+{
+    (void)state;
+    struct batch *b = run_unwritten();
+    expect_verb(b, BATCH_CANCEL, 0);
+    b->write_again_ms = 0;
+    batch_mind_writing(b, false);
+    assert_true(b->busy_writing);
+    assert_int_equal(batch_remove(b, NULL), 0);
+    WAIT(rig.loop.active_reqs.count == 0); /* nothing is left in the pool */
+}
+
 static const struct CMUnitTest tests[] = {
     SENTENCE(each_state_has_a_name_and_a_way_on),
     SENTENCE(each_line_gets_its_answer_and_the_model_may_sleep),
@@ -356,6 +368,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(a_failed_write_begins_nothing),
     SENTENCE(what_was_closed_is_on_disk_before_close_returns),
     SENTENCE(one_that_goes_on_at_once_asks_no_line_twice),
+    SENTENCE(one_can_be_removed_while_its_results_are_written),
 };
 
 RIG_MAIN(tests)
