@@ -282,6 +282,8 @@ static void written(struct batch *b)
 /* Results into the group, in the order of their lines where that is wanted. */
 static void gather(struct batch *b, bool ordered)
 {
+        b->sample[0].ms = b->sample[1].ms = 0; /* fewer lines have results than before */
+    }
     if (b->group_held)
         return;
     batch_group_begin(&b->group, &b->results);

@@ -156,7 +156,8 @@ static void what_fails_is_tried_again_and_then_an_error(void **state)
     assert_int_equal(count(b, BATCH_ERRORS, "\"status_code\":500"), 2);
     expect_error(b, "the engine answered 500");
     expect_verb(b, BATCH_RETRY_FAILED, 0);
-    WAIT(number(b, "failed") == 0);
+    WAIT(number(b, "failed") == 0 && !b->posted);
+    assert_true(b->per_s < 1e6);
     WAIT(batch_is(b, BATCH_DONE));
     assert_int_equal(number(b, "failed"), 2);
     assert_int_equal(count(b, BATCH_ERRORS, "\n"), 2);
