@@ -96,6 +96,15 @@ static void read_cb(uv_work_t *w)
         read_lines(b);
 }
 
+/* Its files are read anew, from the first one on, if it goes on. */
+static void forget_lines(struct batch *b)
+{
+    batch_results_finish(&b->fresh);
+    batch_results_finish(&b->results);
+    b->indexed = false;
+    b->next = 0;
+}
+
 static void read_failed(struct batch *b)
 {
     log_error("batch %s of %s: %s", b->name, model_config(b->model)->name, b->read_err.text);
@@ -103,6 +112,11 @@ static void read_failed(struct batch *b)
     if (b->reading == READ_INDEX) {
         batch_scan_destroy(b->scan);
         b->scan = NULL;
+    } else if (b->reading == READ_RESULTS) {
+        forget_lines(b);
+    } else {
+        free_lines(&b->got);
+        b->next = b->next > 0 ? b->wanted[0] : 0;
     }
     b->loaded = true; /* it stays as it is, and can be removed */
     batch_handle(b, BATCH_EV_PAUSE);
@@ -266,8 +280,10 @@ static void written(struct batch *b)
         b->out_mtime = now;
     if (b->group.errors.len > 0 || b->doing_retry)
         b->errors_mtime = now;
-    if (b->doing_retry)
+    if (b->doing_retry) {
         batch_results_retried(&b->results);
+        b->sample[0].ms = b->sample[1].ms = 0; /* fewer lines have results than before */
+    }
     batch_results_take(&b->results, &b->group);
     list_for_each(l, &b->writing, struct batch_line, link)
     {
@@ -282,8 +298,6 @@ static void written(struct batch *b)
 /* Results into the group, in the order of their lines where that is wanted. */
 static void gather(struct batch *b, bool ordered)
 {
-        b->sample[0].ms = b->sample[1].ms = 0; /* fewer lines have results than before */
-    }
     if (b->group_held)
         return;
     batch_group_begin(&b->group, &b->results);

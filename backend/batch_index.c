@@ -232,10 +232,10 @@ int batch_line_read(int in, int index, uint32_t number, bool json, size_t line_m
 {
     struct batch_entry entry;
     int rc = read_whole(index, &entry, sizeof entry, (uint64_t)number * sizeof entry);
-    uint32_t row = entry.row & ~BATCH_REPEATED;
 
     if (rc < 0)
         return err_set(e, rc, "the index of the batch cannot be read: %s", strerror(-rc));
+    const uint32_t row = entry.row & ~BATCH_REPEATED;
     *size = entry.len;
     if (entry.len > line_max) {
         *r = (struct batch_request){ .custom_id = xasprintf("line-%u", row) };

@@ -5,6 +5,8 @@
 #include "backend/batch_inside.h"
 #include "backend/model_private.h"
 
+#include <sys/stat.h>
+
 static const char *const all_states[] = { "empty", "held", "running", "paused", "done", "cancelled" };
 
 static struct batch *make(const char *name)
@@ -353,6 +355,63 @@ static void one_can_be_removed_while_its_results_are_written(void **state)
     WAIT(rig.loop.active_reqs.count == 0); /* nothing is left in the pool */
 }
 
+/* A batch of three lines without results, in the next mount; `change` is done to the named file meanwhile. */
+static struct batch *in_the_next_mount(const char *file, int (*change)(const char *path), char **path)
+{
+    rig_open("\"parrot=--delay 600\"", "");
+    struct batch *b = run("one", "a\nb\nc\n");
+    WAIT(number(b, "in_flight") == 3);
+    expect_verb(b, BATCH_PAUSE, 0);
+    *path = xasprintf("%s/%s", b->dir, file);
+    rig_close();
+    assert_int_equal(change(*path), 0);
+    rig_open("", "");
+    return batch_find(rig.h, the_model(), 1000, "one");
+}
+
+static int make_unreadable(const char *path)
+{
+    return unlink(path) < 0 ? -1 : mkfifo(path, 0600);
+}
+
+static void results_that_cannot_be_read_let_it_pause(void **state)
+{
+    char *path;
+
+    (void)state;
+    struct batch *b = in_the_next_mount("marks", make_unreadable, &path);
+    for (int i = 0; i < 2; i++) {
+        WAIT(b->loaded && batch_is(b, BATCH_PAUSED));
+        expect_error(b, "the results of the batch cannot be read");
+        expect_verb(b, BATCH_RESUME, 0);
+    }
+    WAIT(batch_is(b, BATCH_PAUSED));
+    assert_int_equal(batch_remove(b, NULL), 0);
+    free(path);
+}
+
+static int cut(const char *path)
+{
+    return truncate(path, 2);
+}
+
+static void lines_that_could_not_be_read_are_read_again(void **state)
+{
+    char *path;
+
+    (void)state;
+    struct batch *b = in_the_next_mount("in.jsonl", cut, &path);
+    expect_verb(b, BATCH_RESUME, 0);
+    WAIT(batch_is(b, BATCH_PAUSED));
+    expect_error(b, "in.jsonl cannot be read");
+    FILE *f = fopen(path, "w");
+    assert_true(fputs("a\nb\nc\n", f) >= 0 && fclose(f) == 0);
+    expect_verb(b, BATCH_RESUME, 0);
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "done"), 3);
+    free(path);
+}
+
 static const struct CMUnitTest tests[] = {
     SENTENCE(each_state_has_a_name_and_a_way_on),
     SENTENCE(each_line_gets_its_answer_and_the_model_may_sleep),
@@ -370,6 +429,8 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(what_was_closed_is_on_disk_before_close_returns),
     SENTENCE(one_that_goes_on_at_once_asks_no_line_twice),
     SENTENCE(one_can_be_removed_while_its_results_are_written),
+    SENTENCE(results_that_cannot_be_read_let_it_pause),
+    SENTENCE(lines_that_could_not_be_read_are_read_again),
 };
 
 RIG_MAIN(tests)
