@@ -34,7 +34,7 @@ enum batch_file { BATCH_IN, BATCH_OUT, BATCH_ERRORS };
 void batches_load(struct house *h);  /* those of earlier mounts; running ones go on when the loop does */
 void batches_close(struct house *h); /* all, as they are; nothing of theirs is under way after it */
 
-/* Make one. name: a name of a directory. -EEXIST, or -ENOSPC, .. with the sentence. */
+/* Make one. name: a name of a directory. -EEXIST, -EDQUOT: its user has too many, or -ENOSPC, .. with the sentence. */
 int batch_make(struct model *m, const char *name, uid_t uid, struct batch **out, struct err *e);
 struct batch *batch_find(struct house *h, const struct model *m, uid_t uid, const char *name); /* or NULL */
 void batch_each(struct house *h, const struct model *m, uid_t uid, void (*each)(void *arg, struct batch *b),

@@ -18,8 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ABOUT_MAX 8192 /* bytes: a name of 255 bytes, and some numbers */
-#define REMOVED   ".removed"
+#define ABOUT_MAX   8192 /* bytes: a name of 255 bytes, and some numbers */
+#define BATCHES_MAX 500  /* of one user: each has five open files for as long as it is there */
+#define REMOVED     ".removed"
 
 static const char *const file_names[BATCH_FDS] = {
     [BATCH_FD_IN] = "in.jsonl", [BATCH_FD_OUT] = "out.jsonl", [BATCH_FD_ERRORS] = "errors.jsonl",
@@ -277,16 +278,25 @@ uint64_t batches_stored(struct house *h, uid_t uid)
     return sum;
 }
 
+static int check_room(const struct house *h, uid_t uid, struct err *e)
+{
+    int n = 0;
+
+    list_for_each(b, &h->batches, struct batch, link) n += b->uid == uid;
+    return n < BATCHES_MAX ? 0
+                           : err_set(e, -EDQUOT, "there are %d batches already; remove some with rm -r", n);
+}
+
 int batch_make(struct model *m, const char *name, uid_t uid, struct batch **out, struct err *e)
 {
     struct house *h = model_house(m);
     char *all = xasprintf("%s/batches", h->state_dir);
     char *dir = xasprintf("%s/%lu", all, h->last_batch + 1);
-    int rc = 0;
+    int rc = check_room(h, uid, e);
 
     if (batch_find(h, m, uid, name))
         rc = err_set(e, -EEXIST, "there is a batch %s already", name);
-    else if ((mkdir(all, 0700) < 0 && errno != EEXIST) || mkdir(dir, 0700) < 0)
+    else if (rc == 0 && ((mkdir(all, 0700) < 0 && errno != EEXIST) || mkdir(dir, 0700) < 0))
         rc = err_set(e, -errno, "%s: %s", dir, strerror(errno));
     free(all);
     if (rc < 0) {

@@ -412,6 +412,23 @@ static void lines_that_could_not_be_read_are_read_again(void **state)
     free(path);
 }
 
+static void a_user_has_so_many_and_no_more(void **state)
+{
+    struct batch *b;
+    char name[16];
+    int rc = 0, n = 0;
+
+    (void)state;
+    rig_open("", "");
+    for (; rc == 0 && n < 10000; n += rc == 0) {
+        snprintf(name, sizeof name, "%d", n);
+        rc = batch_make(the_model(), name, 1000, &b, NULL);
+    }
+    assert_int_equal(rc, -EDQUOT);
+    assert_int_equal(n, 500);
+    assert_int_equal(batch_make(the_model(), "one", 1001, &b, NULL), 0);
+}
+
 static const struct CMUnitTest tests[] = {
     SENTENCE(each_state_has_a_name_and_a_way_on),
     SENTENCE(each_line_gets_its_answer_and_the_model_may_sleep),
@@ -431,6 +448,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(one_can_be_removed_while_its_results_are_written),
     SENTENCE(results_that_cannot_be_read_let_it_pause),
     SENTENCE(lines_that_could_not_be_read_are_read_again),
+    SENTENCE(a_user_has_so_many_and_no_more),
 };
 
 RIG_MAIN(tests)
