@@ -17,8 +17,8 @@ int name_check(const char *name)
         return -ENAMETOOLONG;
     if (len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || utf8_valid_len(name, len) < len)
         return -EINVAL;
-    for (const char *p = name; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
+    for (const unsigned char *p = (const unsigned char *)name; *p; p++)
+        if (*p < ' ' || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0)) /* the last: U+0080 to U+009F */
             return -EINVAL;
     return 0;
 }

@@ -80,8 +80,9 @@ static void what_a_directory_allows_can_be_made_renamed_and_removed(void **state
 
 static void a_name_is_text_of_at_most_255_bytes(void **state)
 {
-    static const char *const good[] = { "-x", ".hidden", "ask", "gr\xc3\xbc\xc3\x9f", "a b", "tmp.Xy12" };
-    static const char *const bad[] = { "", "a\nb", "\x1b[2J", "\xff", "a\x7f" };
+    static const char *const good[] = { "-x",  ".hidden",  "ask",     "gr\xc3\xbc\xc3\x9f",
+                                        "a b", "tmp.Xy12", "\xc2\xb5" };
+    static const char *const bad[] = { "", "a\nb", "\x1b[2J", "\xff", "a\x7f", "a\xc2\x9b" };
     struct fixture *x = *state;
     struct node dir = things(x), n;
     char longest[257];
