@@ -43,7 +43,8 @@ void record_begin(struct connection *c)
 
 void record_head(struct connection *c, struct buf *out)
 {
-    const struct model *m = c->record.model ? house_model(c->house, c->record.model) : NULL;
+    const char *name = c->record.model;
+    const struct model *m = name && connection_may_see(c, name) ? house_model(c->house, name) : NULL;
 
     http_write_field(out, "X-Request-Id", c->record.id);
     if (m)
