@@ -165,12 +165,14 @@ static void changed_cb(struct call *c)
 static void body_cb(struct call *c, const struct job *j, struct buf *out)
 {
     const struct batch_line *l = c->arg;
+    const struct model_config *cfg = model_config(l->batch->model);
     struct request_defaults d = { .model = "" };
     struct buf served = { 0 };
 
+    (void)j; /* of a share: it is the first model's */
     settings_defaults(model_settings(l->batch->model), &d);
-    engine_served_name(j->config, &served);
-    d.model = j->engine->needs_name ? j->config->model : served.len ? served.data : j->config->name;
+    engine_served_name(cfg, &served);
+    d.model = engine_is_told(cfg) ? cfg->model : served.len ? served.data : cfg->name;
     batch_request_body(&l->request, &d, out);
     buf_free(&served);
 }

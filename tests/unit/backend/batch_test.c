@@ -429,6 +429,18 @@ static void a_user_has_so_many_and_no_more(void **state)
     assert_int_equal(batch_make(the_model(), "one", 1001, &b, NULL), 0);
 }
 
+static void a_model_that_shares_a_job_is_asked_itself(void **state)
+{
+    struct batch *b;
+
+    (void)state;
+    rig_open("", "share = \"s\"\nmodel = \"first\"\n[model.n]\nshare = \"s\"\nmodel = \"second\"");
+    assert_int_equal(batch_make(rig.h->models[1], "one", 1000, &b, NULL), 0);
+    put(b, "a\n");
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(count(b, BATCH_OUT, "\"model\":\"second\""), 1);
+}
+
 static const struct CMUnitTest tests[] = {
     SENTENCE(each_state_has_a_name_and_a_way_on),
     SENTENCE(each_line_gets_its_answer_and_the_model_may_sleep),
@@ -449,6 +461,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(results_that_cannot_be_read_let_it_pause),
     SENTENCE(lines_that_could_not_be_read_are_read_again),
     SENTENCE(a_user_has_so_many_and_no_more),
+    SENTENCE(a_model_that_shares_a_job_is_asked_itself),
 };
 
 RIG_MAIN(tests)
