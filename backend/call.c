@@ -121,7 +121,7 @@ static void call_send(struct exchange *x)
     c->status = 0;
     c->body(c, j, &c->request_body);
     snprintf(host, sizeof host, "%s:%d", j->host, j->port);
-    engine_post(&head, c->path, host, j->engine->has_key ? j->secret : "", c->request_body.len);
+    engine_post(&head, c->path, host, job_key(j), c->request_body.len);
     c->request = http_client_send(j->client, head.data, head.len, c->request_body.data, c->request_body.len,
                                   &handler, c);
     buf_free(&head);

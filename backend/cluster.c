@@ -10,6 +10,7 @@
 #include "backend/job.h"
 #include "backend/model.h"
 #include "backend/recover.h"
+#include "backend/remote.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,6 +59,28 @@ static bool is_ours(const struct job *j, const struct cluster *c)
     return j->cluster == c && job_live(j);
 }
 
+void cluster_is(struct cluster *c, enum cluster_state state, const char *reason)
+{
+    enum cluster_state from = c->state;
+    char *why = reason ? xstrdup(reason) : NULL; /* it may be the one that goes */
+    bool same = c->reason && why ? !strcmp(c->reason, why) : c->reason == why;
+
+    free(c->reason);
+    c->reason = why;
+    if (reason && state != CLUSTER_AUTH) { /* a question is no error */
+        free(c->last_error);
+        c->last_error = xstrdup(why);
+    }
+    c->state = state;
+    if (from != state) {
+        c->connects += state == CLUSTER_UP;
+        c->since = wall_now();
+        house_event(c->house, "cluster", NULL, NULL, c->cfg->name, names[from], names[state], why);
+    } else if (!same) {
+        house_changed(c->house);
+    }
+}
+
 static void transport_cb(void *arg, enum transport_state state)
 {
     static const enum cluster_state states[] = {
@@ -67,21 +90,8 @@ static void transport_cb(void *arg, enum transport_state state)
     };
     struct cluster *c = arg;
     const char *reason = transport_reason(c->transport);
-    enum cluster_state from = c->state;
 
-    free(c->reason);
-    c->reason = reason[0] ? xstrdup(reason) : NULL;
-    if (reason[0] && state != TRANSPORT_AUTH) { /* a question is no error */
-        free(c->last_error);
-        c->last_error = xstrdup(reason);
-    }
-    c->state = states[state];
-    if (from != c->state) {
-        c->connects += c->state == CLUSTER_UP;
-        c->since = wall_now();
-        house_event(c->house, "cluster", NULL, NULL, c->cfg->name, names[from], names[c->state], c->reason);
-    }
-    house_changed(c->house);
+    cluster_is(c, states[state], reason[0] ? reason : NULL);
     if (c->state != CLUSTER_UP)
         return;
     inner(c)->failures = 0; /* they were the way's, which is there again */
@@ -288,10 +298,12 @@ static void tick_cb(void *arg)
 void cluster_look(struct cluster *c)
 {
     struct cluster_inner *in = inner(c);
-    uint64_t every = interval(c), now = mono_ms();
 
-    if (in->asking)
+    if (c->remote)
+        remote_look(c->remote);
+    if (c->remote || in->asking)
         return;
+    uint64_t every = interval(c), now = mono_ms();
     if (every == 0) {
         timer_stop(in->tick);
         return;
@@ -334,17 +346,25 @@ int cluster_create(struct house *h, const struct cluster_config *cfg, struct clu
                                        .home_dir = h->state_dir };
         rc = scheduler_create(&c->sched, &sp, e);
     }
+    if (rc == 0 && cluster_is_gateway(cfg))
+        rc = remote_create(&c->remote, c, e);
     if (rc < 0) {
         cluster_destroy(c);
         return rc;
     }
-    if (transport_state(c->transport) == TRANSPORT_UP) /* this machine: there is no way to go */
+    if (!c->remote && transport_state(c->transport) == TRANSPORT_UP) /* this machine: there is no way to go */
         c->state = CLUSTER_UP;
     c->files = remote_files_create(h->loop, c->transport);
     *out = c;
     if (cfg->import) /* it is asked from now on, jobs or not */
         cluster_look(c);
     return 0;
+}
+
+void cluster_greet(struct cluster *c)
+{
+    if (c->remote)
+        remote_look(c->remote);
 }
 
 void cluster_destroy(struct cluster *c)
@@ -354,6 +374,7 @@ void cluster_destroy(struct cluster *c)
     if (c->sched)
         c->sched->ops->destroy(c->sched);
     discover_stop(c);
+    remote_destroy(c->remote);
     remote_files_destroy(c->files);
     transport_destroy(c->transport);
     cluster_lease_destroy(c->lease);
@@ -377,5 +398,7 @@ json_t *cluster_status(const struct cluster *c)
 
     if (c->cfg->import)
         json_object_set_new(s, "imported", imports_json(&c->imports));
+    if (c->remote)
+        json_object_update_new(s, remote_status(c->remote));
     return s;
 }

@@ -15,6 +15,7 @@ struct house;
 struct cluster_inner;
 struct cluster_lease;
 struct discovery;
+struct remote;
 
 #define JOB_PREFIX "sfs-%.8s-" /* of the names of all our jobs, with the house's identity */
 
@@ -36,12 +37,16 @@ struct cluster {
     struct cluster_lease *lease; /* cluster_lease.c's own */
     struct imports imports;      /* with import = true: what the last whole query showed */
     struct discovery *discovery; /* discover.c's own */
+    struct remote *remote;       /* kind "gateway": what is known of it; NULL for every other */
     struct cluster_inner *priv;
 };
 
 int cluster_create(struct house *h, const struct cluster_config *cfg, struct cluster **out, struct err *e);
 void cluster_destroy(struct cluster *c);         /* jobs of it are destroyed before; NULL is allowed */
 json_t *cluster_status(const struct cluster *c); /* CONTRACT.md section 5; a new reference */
+/* It is so now, for this reason (NULL = none), which is an error but for a question of the login. */
+void cluster_is(struct cluster *c, enum cluster_state state, const char *reason);
+void cluster_greet(struct cluster *c); /* models are there: a gateway is looked at from now on */
 const char *cluster_state_name(enum cluster_state s);
 
 void cluster_look(struct cluster *c); /* something changed: think about when the next query is due */

@@ -41,6 +41,7 @@ int config_fail_at_key(const struct reading *r, const char *table, const char *k
 
 /* ---- What need not be written */
 
+/* Models will be found. */
 static bool any_discovers(const struct reading *r)
 {
     const char *name;
@@ -49,7 +50,8 @@ static bool any_discovers(const struct reading *r)
     json_object_foreach(json_object_get(r->doc, "cluster"), name, table)
     {
         const char *dir = json_string_value(json_object_get(table, "discover"));
-        if (dir && *dir)
+        const char *kind = json_string_value(json_object_get(table, "kind"));
+        if ((dir && *dir) || (kind && !strcmp(kind, "gateway")))
             return true;
     }
     return false;
@@ -156,15 +158,15 @@ static int translate(struct reading *r, bool theirs, const struct slullama_given
 
     if (!theirs && !slullama_owns(r->doc))
         return given ? slullama_override(r->doc, given, r->e) : 0;
-    if (!(given && given->serving) && json_object_size(r->doc) == 1 && json_object_get(r->doc, "client"))
-        return config_fail_at(
-            r, "client",
-            "a file of slullama with [client] alone has no models to mount in this version; `slullamafs "
-            "connect` reaches that team's gateway");
+    bool client =
+        !(given && given->serving) && json_object_size(r->doc) == 1 && json_object_get(r->doc, "client");
     rc = slullama_settings(r->doc, r->lines, r->file, given, &r->c->slullama, r->e);
     if (rc < 0)
         return rc;
-    doc = slullama_translate(r->c->slullama, given);
+    if (client && !*slullama_text(r->c->slullama, "client.host"))
+        return config_fail_at(
+            r, "client", "[client] alone needs the key \"host\": the head node whose gateway is mounted");
+    doc = client ? slullama_gateway(r->c->slullama) : slullama_translate(r->c->slullama, given);
     json_decref(r->doc);
     r->doc = doc;
     return 0;

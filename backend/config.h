@@ -37,7 +37,7 @@ struct job_config {
 
 struct cluster_config {
     char *name;
-    char *kind;       /* "slurm" "local" "fake" */
+    char *kind;       /* "slurm" "local" "gateway" "fake" */
     char *host;       /* SSH destination; "" = this machine */
     char *ssh_config; /* file for ssh -F; "" = ssh's own */
     char *transport;  /* "auto" "openssh" "local" */
@@ -48,6 +48,8 @@ struct cluster_config {
     bool import;     /* services of the user's other jobs are told to balancers */
     char *catalogue; /* a file of this machine, absolute; its models are among the configuration's; "" = none */
     char *discover;  /* a directory there, of models of Hugging Face or of an Ollama; "" = none is looked at */
+    char *url;       /* kind "gateway": http[s]://HOST[:PORT]; "" = none */
+    char *token_file; /* likewise; "" = none */
     json_t *said;    /* its table, for models that are found later */
     struct strings fake; /* kind "fake": words for the tests, see backend/scheduler/fake.c */
     struct job_config job; /* what its models get where they say nothing themselves */
@@ -163,6 +165,17 @@ char *config_reference(void);
 /* Make HOME in our environment what config_load() takes for it, for the programs that we start: cron and systemd may
  * start us without one. Before there are threads. */
 void config_export_home(void);
+
+/* Where a gateway is. The host has no brackets. */
+struct url_parts {
+    bool tls;
+    char host[256];
+    int port;
+};
+int url_parse(const char *text, struct url_parts *out, struct err *e); /* 0, or -EINVAL as a key's check says it */
+
+/* A cluster whose models are those of a gateway, where nothing is submitted. */
+bool cluster_is_gateway(const struct cluster_config *c);
 
 /* Is this a valid key of a [model.X]: CONTRACT.md section 2 (pattern, reserved names). -EINVAL with a sentence. */
 int model_name_check(const char *name, struct err *e);

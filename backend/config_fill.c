@@ -147,6 +147,37 @@ static int fill_mount(const struct reading *r)
     return 0;
 }
 
+bool cluster_is_gateway(const struct cluster_config *c)
+{
+    return !strcmp(c->kind, "gateway");
+}
+
+#define GATEWAY_URL "http://127.0.0.1:11435" /* where `serve` listens, as its own machine sees it */
+
+static int check_gateway_keys(const struct reading *r, const char *path, struct cluster_config *k)
+{
+    bool gateway = cluster_is_gateway(k);
+    const char *odd = *k->url ? "url" : *k->token_file ? "token_file" : NULL;
+
+    if (!gateway && odd) {
+        char *text = xasprintf("%s in [%s] is for kind \"gateway\", not \"%s\"", odd, path, k->kind);
+        int rc = config_fail_at_key(r, path, odd, text);
+        free(text);
+        return rc;
+    }
+    if (gateway && !*k->url && !*k->host)
+        return config_fail_at(
+            r, path,
+            "[%s] needs the key \"url\", as \"https://llm.example.org\", or \"host\" for a gateway "
+            "that is reached through SSH",
+            path);
+    if (gateway && !*k->url) {
+        free(k->url);
+        k->url = xstrdup(GATEWAY_URL);
+    }
+    return 0;
+}
+
 static int fill_cluster(const struct reading *r, const char *name, const json_t *table)
 {
     struct cluster_config *k = NEW(struct cluster_config);
@@ -163,6 +194,8 @@ static int fill_cluster(const struct reading *r, const char *name, const json_t 
     k->job.time_asked = json_object_get(table, "time") != NULL;
     if (rc == 0 && !strcmp(k->transport, "openssh") && !*k->host)
         rc = config_fail_at_key(r, path, "transport", "transport \"openssh\" needs a host to connect to");
+    if (rc == 0)
+        rc = check_gateway_keys(r, path, k);
     free(path);
     return rc;
 }
@@ -214,7 +247,69 @@ static int check_counts(const struct reading *r, const char *path, struct model_
     return config_fail_at_key(r, path, m->max < most ? "max" : m->min == most ? "min" : "replicas", text);
 }
 
+/* A gateway has queues of its own: more at a time than these are a program that runs wild. */
+#define GATEWAY_SLOTS 256
+
+static int settle_gateway(const struct reading *r, struct model_config *m, const json_t *table,
+                          const char *path)
+{
+    bool gateway = cluster_is_gateway(m->cluster);
+    char text[200];
+
+    if (gateway != !strcmp(m->engine, "gateway")) {
+        snprintf(
+            text, sizeof text,
+            gateway
+                ? "[%.80s] is a model of a gateway, which decides what answers: leave out the key \"engine\""
+                : "engine \"gateway\" in [%.80s] is for models of a cluster of that kind",
+            path);
+        return config_fail_at_key(r, path, "engine", text);
+    }
+    if (gateway && (m->replicas > 1 || m->min > 0 || *m->share)) {
+        snprintf(text, sizeof text,
+                 "[%.80s] is a model of a gateway, which decides about jobs: leave out \"%s\"", path,
+                 *m->share ? "share"
+                 : m->min  ? "min"
+                           : "replicas");
+        return config_fail_at(r, path, "%s", text);
+    }
+    if (gateway && !json_object_get(table, "slots"))
+        m->slots = GATEWAY_SLOTS;
+    if (gateway && !*m->model) {
+        free(m->model);
+        m->model = xstrdup(m->name);
+    }
+    return 0;
+}
+
+/* What answers there need not be said. NULL, or the table with that; the caller's. */
+static json_t *with_engine(const struct reading *r, const json_t *table)
+{
+    const char *name = json_string_value(json_object_get(table, "cluster"));
+    json_t *whole = NULL;
+
+    for (size_t i = 0; i < r->c->n_clusters && !json_object_get(table, "engine"); i++) {
+        const struct cluster_config *k = r->c->clusters[i];
+        if (cluster_is_gateway(k) && (name ? !strcmp(k->name, name) : r->c->n_clusters == 1)) {
+            whole = json_copy((json_t *)table);
+            json_object_set_new(whole, "engine", json_string("gateway"));
+        }
+    }
+    return whole;
+}
+
+static int fill_model(const struct reading *r, const char *name, const json_t *table);
+
 int config_fill_model(const struct reading *r, const char *name, const json_t *table)
+{
+    json_t *whole = with_engine(r, table);
+    int rc = fill_model(r, name, whole ? whole : table);
+
+    json_decref(whole);
+    return rc;
+}
+
+static int fill_model(const struct reading *r, const char *name, const json_t *table)
 {
     struct model_config *m = NEW(struct model_config);
     char *path = xasprintf("model.%s", name), *cluster_path = NULL;
@@ -240,6 +335,8 @@ int config_fill_model(const struct reading *r, const char *name, const json_t *t
         rc = fill(r, ROWS_JOB, &m->job, both, 2);
         m->job.time_asked = json_object_get(both[0].table, "time") || json_object_get(both[1].table, "time");
     }
+    if (rc == 0)
+        rc = settle_gateway(r, m, table, path);
     if (rc == 0)
         rc = check_engine(r, m, path);
     if (rc == 0)

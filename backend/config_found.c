@@ -15,18 +15,28 @@ static bool loads(const struct model_config *m, const char *model)
     return strncmp(m->model, model, n) == 0 && (m->model[n] == '\0' || m->model[n] == '/');
 }
 
+static const struct cluster_config *find_cluster(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_clusters; i++)
+        if (!strcmp(c->clusters[i]->name, name))
+            return c->clusters[i];
+    return NULL;
+}
+
 static bool is_there(const struct config *c, const char *cluster, const char *original, const json_t *table)
 {
     const char *model = json_string_value(json_object_get(table, "model"));
     char *plain = name_for_found(original, NULL);
     bool yes = false;
+    const struct cluster_config *k = find_cluster(c, cluster);
+    bool far = k && cluster_is_gateway(k); /* of what a team calls so, one's own model is no copy */
 
     for (size_t i = 0; i < c->n_models && !yes; i++) {
         const struct model_config *m = c->models[i];
         bool same = !strcmp(m->cluster->name, cluster);
         yes = (same && model && *model && loads(m, model)) ||
               (same && m->found_as && !strcmp(m->found_as, original)) ||
-              (!m->found_as && !strcmp(m->name, plain));
+              (!m->found_as && !strcmp(m->name, plain) && (same || !far));
     }
     free(plain);
     return yes;
@@ -43,14 +53,6 @@ static json_t *names_of(const struct config *c)
             json_object_set_new(taken, m->aliases.v[k], json_true());
     }
     return taken;
-}
-
-static const struct cluster_config *find_cluster(const struct config *c, const char *name)
-{
-    for (size_t i = 0; i < c->n_clusters; i++)
-        if (!strcmp(c->clusters[i]->name, name))
-            return c->clusters[i];
-    return NULL;
 }
 
 /* Its table as it would stand in the file. */

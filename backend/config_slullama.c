@@ -362,6 +362,18 @@ json_t *slullama_translate(const json_t *settings, const struct slullama_given *
                      "model", models);
 }
 
+#define GATEWAY "team"
+
+json_t *slullama_gateway(const json_t *settings)
+{
+    json_t *cluster =
+        json_pack("{s:s,s:s}", "kind", "gateway", "host", slullama_text(settings, "client.host"));
+
+    json_object_set_new(cluster, "url",
+                        json_sprintf("http://127.0.0.1:%d", slullama_number(settings, "client.server_port")));
+    return json_pack("{s:{s:o}}", "cluster", GATEWAY, cluster);
+}
+
 /* ---- Options beside a file of ours */
 
 static const char *given_or_variable(const struct slullama_given *given, enum slullama_option option)

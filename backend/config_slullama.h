@@ -46,6 +46,9 @@ const char *slullama_text(const json_t *settings, const char *key);
 int slullama_number(const json_t *settings, const char *key);
 
 /* The settings as tables of ours: one cluster `slurm`, one model for the one Ollama. A new reference. */
+/* The same for a file with [client] alone: its server is a cluster of kind gateway. A new reference. */
+json_t *slullama_gateway(const json_t *settings);
+
 json_t *slullama_translate(const json_t *settings, const struct slullama_given *given);
 
 /* Put the options, and the variables that concern a server, into a file of ours. -EINVAL for a value that is no number. */

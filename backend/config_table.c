@@ -95,8 +95,10 @@ const struct config_key config_keys[] = {
 
     /* ---- [cluster.NAME] */
     { ROWS_CLUSTER, "kind", &type_word, offsetof(struct cluster_config, kind), "\"slurm\"",
-      .words = WORDS("slurm", "local", "fake"), .later = WORDS("gateway", "spot", "surf"),
-      .help = "What runs the jobs: Slurm, or processes of this machine. fake is for tests." },
+      .words = WORDS("slurm", "local", "gateway", "fake"), .later = WORDS("spot", "surf"),
+      .help = "What runs the jobs: Slurm, or processes of this machine. gateway is a team's gateway, whose "
+              "models "
+              "are used where they are: see A TEAM'S GATEWAY. fake is for tests." },
     { ROWS_CLUSTER, "host", &type_string, offsetof(struct cluster_config, host), "\"\"", .check = check_host,
       .help =
           "The SSH destination of the login node, resolved through ~/.ssh/config; empty for this machine." },
@@ -137,6 +139,16 @@ const struct config_key config_keys[] = {
           "A directory on the cluster: the cache of Hugging Face, as ~/.cache/huggingface/hub, whose models "
           "become ones of engine vllm, or that of an Ollama, as ~/.ollama/models. It is looked at when the "
           "cluster is first connected to, and at `reload`; see CATALOGUES." },
+    { ROWS_CLUSTER, "url", &type_string, offsetof(struct cluster_config, url), "\"\"", .check = check_url,
+      .help =
+          "For kind gateway: http://HOST:PORT or https://HOST:PORT, as this machine sees it, or with a host "
+          "as "
+          "that one does; empty with a host is http://127.0.0.1:11435. A certificate is verified with the "
+          "system's authorities." },
+    { ROWS_CLUSTER, "token_file", &type_path, offsetof(struct cluster_config, token_file), "\"\"",
+      .help = "For kind gateway: a file with the token or key that it asks for, in one line. It must be "
+              "yours, with "
+              "mode 0600, and is read again once the gateway refuses it." },
     { ROWS_CLUSTER, "fake", &type_strings, offsetof(struct cluster_config, fake), "[]", .check = check_line,
       .help = "For kind fake: the failures that a test wants to see." },
 
@@ -195,10 +207,12 @@ const struct config_key config_keys[] = {
     { ROWS_MODEL, "cluster", &type_cluster, offsetof(struct model_config, cluster), .shown = "the only one",
       .help = "The cluster that serves it; needed where there are several." },
     { ROWS_MODEL, "engine", &type_word, offsetof(struct model_config, engine),
-      .words = WORDS("llamacpp", "ollama", "vllm", "command", "http", "parrot"),
+      .words = WORDS("llamacpp", "ollama", "vllm", "command", "http", "parrot", "gateway"),
       .help = "What answers: llama.cpp's server, Ollama, vLLM, a command of yours that serves the OpenAI "
               "API, any web "
-              "service, or the built-in parrot that repeats what it is asked." },
+              "service, or the built-in parrot that repeats what it is asked. gateway is for models of a "
+              "cluster of "
+              "that kind, and need not be written." },
     { ROWS_MODEL, "model", &type_string, offsetof(struct model_config, model), "\"\"", .check = check_line,
       .help = "What the engine loads: for llamacpp a GGUF file on the cluster or a Hugging Face name, for "
               "vllm a Hugging "
@@ -340,8 +354,6 @@ const struct config_section config_sections[] = {
 };
 
 const struct config_later config_later[] = {
-    { "cluster", "url" },
-    { "cluster", "token_file" },
     { "user", NULL },
     { 0 },
 };

@@ -94,6 +94,7 @@ int check_token(const char *text, struct err *e);      /* "" or visible ASCII */
 int check_origin(const char *text, struct err *e);     /* scheme://host[:port] */
 int check_workdir(const char *text, struct err *e);    /* absolute, or ~/... */
 int check_discover(const char *text, struct err *e);   /* "", or what check_workdir() lets pass */
+int check_url(const char *text, struct err *e);        /* "", or what url_parse() takes */
 int check_url_path(const char *text, struct err *e);   /* "" or /... */
 int check_option(const char *text, struct err *e);     /* -x or --word, one line */
 int check_log_file(const char *text,

@@ -111,6 +111,10 @@ static void stalled_cb(void *arg)
     struct exchange *x = arg;
     struct job *j = x->job;
 
+    if (model_is_held(x->model)) { /* the gateway waits for a job: that is told, and has a limit there */
+        exchange_alive(x);
+        return;
+    }
     x->ops->drop(x);
     exchange_ref(x);
     exchange_failed(x, -ETIMEDOUT, "the engine said nothing for %lld s (stall_timeout)",

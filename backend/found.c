@@ -66,8 +66,10 @@ void found_load(struct house *h)
         size_t n = strlen(c->name);
         json_object_foreach(h->found, key, list)
         {
-            bool counts =
-                !strcmp(key + strcspn(key, " "), " engine") ? h->cfg->slullama != NULL : *c->discover;
+            const char *place = key + strcspn(key, " ");
+            bool counts = !strcmp(place, " engine")    ? h->cfg->slullama != NULL
+                          : !strcmp(place, " gateway") ? cluster_is_gateway(c)
+                                                       : *c->discover != '\0';
             if (!strncmp(key, c->name, n) && key[n] == ' ' && counts)
                 add_all(h, c->name, list);
         }

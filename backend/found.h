@@ -13,7 +13,7 @@ void found_load(struct house *h);
 
 /* All that was found in one place: each that is new is a model of h from now on, and the list takes the place of the one
  * before.
- * place  "discover" or "engine"
+ * place  "discover", "engine" or "gateway"
  * list   array of {"name": where it was found, "table": as config_add_found() takes it}; taken over
  * What cannot be used is told in the log. */
 void found_take(struct house *h, const char *cluster, const char *place, json_t *list);

@@ -129,6 +129,7 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
         /* Nothing is known of it yet, or there is no way to go. */
         if (!found_known(h, c->cfg->name, "discover") || c->state == CLUSTER_UP)
             discover_start(c);
+        cluster_greet(c);
     }
     *out = h;
     return 0;

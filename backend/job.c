@@ -82,8 +82,9 @@ void job_handle(struct job *j, enum job_event ev, const char *reason)
         enum job_state from = j->state;
         j->state = t->next;
         j->since = wall_now();
-        house_event(house_of(j), "job", j->config->name, j->name, j->cluster->cfg->name, names[from],
-                    names[t->next], reason);
+        if (!j->cluster->remote) /* no job that anybody knows of */
+            house_event(house_of(j), "job", j->config->name, j->name, j->cluster->cfg->name, names[from],
+                        names[t->next], reason);
         enter(j, ev);
         job_tell(j);
         cluster_look(j->cluster);
@@ -402,6 +403,8 @@ bool job_is_cancelled(const struct job *j)
 
 bool job_was_lost(const struct job *j)
 {
+    if (j->cluster->remote) /* another would be the same way */
+        return false;
     return inner(j)->lost || inner(j)->healthy_once;
 }
 

@@ -135,6 +135,13 @@ void job_attend(struct job *j);
 /* Why it is about to be cancelled, where that is its own fault; the first cause counts. */
 void job_blame(struct job *j, int rc, const char *why);
 
+/* What a request to its engine shows; "" = nothing; borrowed. */
+const char *job_key(const struct job *j);
+
+/* ---- for remote.c: of a gateway, which is looked at for all at once */
+void job_reached(struct job *j);
+void job_unreached(struct job *j, int rc, const char *why); /* for longer than those who wait should */
+
 /* ---- for cluster.c */
 void job_seen(struct job *j, const struct job_info *info); /* a whole query listed it */
 void job_unseen(struct job *j);            /* a whole query did not; twice in a row means it is gone */

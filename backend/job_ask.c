@@ -60,8 +60,8 @@ void job_ask(struct job *j, const char *path, void (*cb)(struct job *j, const js
     a->cb = cb;
     buf_addf(&head, six ? "GET %s HTTP/1.1\r\nHost: [%s]:%d\r\n" : "GET %s HTTP/1.1\r\nHost: %s:%d\r\n", path,
              j->host, j->port);
-    if (j->engine->has_key)
-        buf_addf(&head, "Authorization: Bearer %s\r\n", j->secret);
+    if (*job_key(j))
+        buf_addf(&head, "Authorization: Bearer %s\r\n", job_key(j));
     buf_adds(&head, "\r\n");
     http_client_send(j->client, head.data, head.len, NULL, 0, &handler, a);
     explicit_bzero(head.data, head.len);

@@ -7,6 +7,7 @@
 #include "backend/http/http_client.h"
 #include "backend/job_private.h"
 #include "backend/job_ask.h"
+#include "backend/remote.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,6 +114,8 @@ bool job_can_be_reached(const struct job *j)
 {
     enum transport_state s = transport_state(j->cluster->transport);
 
+    if (j->cluster->remote)
+        return remote_is_up(j->cluster->remote);
     return !j->cluster->sched->ops->remote_nodes || s == TRANSPORT_UP || s == TRANSPORT_IDLE;
 }
 
@@ -198,6 +201,10 @@ static void probe(struct job *j)
 
     if (in->probe || !j->client)
         return;
+    if (j->cluster->remote) {
+        remote_look_now(j->cluster->remote);
+        return;
+    }
     in->probe = probe_start(j->cluster->house->loop, j->client, j->engine, j->config, j->secret,
                             job_wants_proof(j), PROBE_MS, probed_cb, j);
 }
@@ -213,12 +220,35 @@ void job_suspect(struct job *j, const char *why)
 
     if (j->state != JOB_HEALTHY || in->suspect)
         return;
-    log_info("job %s: %s; its health is looked at", j->name, why);
+    log_info("job %s: %s; its health is looked at", j->name ? j->name : j->unique_name, why);
     in->suspect = true;
     in->suspect_since = mono_ms();
     in->failures = 0;
     probe_later(j, 0);
     cluster_look(j->cluster);
+}
+
+/* ---- A gateway in place of an engine */
+
+void job_reached(struct job *j)
+{
+    if (j->state == JOB_FOUND || (j->state == JOB_HEALTHY && inner(j)->suspect))
+        healthy(j);
+}
+
+void job_unreached(struct job *j, int rc, const char *why)
+{
+    if (j->state != JOB_FOUND && j->state != JOB_HEALTHY)
+        return;
+    job_set_error(j, rc, "%s", why);
+    job_handle(j, JOB_EV_SICK, j->error);
+}
+
+const char *job_key(const struct job *j)
+{
+    if (j->cluster->remote)
+        return remote_token(j->cluster->remote);
+    return j->engine->has_key ? j->secret : "";
 }
 
 /* ---- The address */
@@ -250,11 +280,15 @@ void link_open(struct job *j)
 {
     struct http_dialer d = { .open = open_cb, .arg = j };
 
-    j->client = http_client_create(j->cluster->house->loop, &d);
+    j->client = j->cluster->remote ? remote_client(j->cluster->remote)
+                                   : http_client_create(j->cluster->house->loop, &d);
     inner(j)->probe_ms = PROBE_FIRST_MS;
     inner(j)->suspect = false;
     inner(j)->failures = 0;
-    probe(j);
+    if (j->cluster->remote && job_can_be_reached(j)) /* it was looked at a moment ago */
+        healthy(j);
+    else
+        probe(j);
 }
 
 void link_close(struct job *j)
@@ -279,7 +313,8 @@ void link_close(struct job *j)
         free(d);
     }
     j->client = NULL;
-    http_client_destroy(client);
+    if (!j->cluster->remote)
+        http_client_destroy(client);
 }
 
 void link_destroy(struct job *j)

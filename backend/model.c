@@ -5,6 +5,7 @@
  * from the best of its jobs. The last one that is taken away while somebody waits is replaced; if a person cancels
  * it, it is let go, and those who waited for it are told so. model_jobs.c has the set of jobs. */
 #include "backend/model_private.h"
+#include "backend/remote.h"
 #include "backend/base/alloc.h"
 #include "backend/settings.h"
 
@@ -69,10 +70,47 @@ const char *model_state_name(enum model_state s)
 
 static void enter(struct model *m, enum model_event ev);
 
-void model_event(const struct model *m, enum model_state from, const char *reason)
+/* ---- A model of a gateway: our own state tells no more than whether that can be asked; people are shown its own. */
+
+static enum model_state far_state(const struct model *m)
+{
+    if (remote_is_up(m->remote))
+        return remote_state(m->remote, m->cfg->model);
+    return m->state == MODEL_FAILED ? MODEL_FAILED : model_is_wanted(m) ? MODEL_QUEUED : MODEL_ASLEEP;
+}
+
+bool model_is_held(const struct model *m)
+{
+    return m->remote && remote_holds(m->remote, m->cfg->model);
+}
+
+void model_far_failed(struct model *m, int rc, const char *why)
+{
+    model_set_error(m, rc, why);
+    model_fail_waiting(m, NULL);
+}
+
+void model_far_changed(struct model *m)
+{
+    enum model_state from = m->shown;
+    const char *reason = json_string_value(json_object_get(remote_card(m->remote, m->cfg->model), "reason"));
+
+    m->shown = far_state(m);
+    if (m->shown == from)
+        return;
+    m->since = wall_now();
+    house_event(m->house, "model", m->cfg->name, NULL, m->cfg->cluster->name, names[from], names[m->shown],
+                m->shown == MODEL_FAILED ? m->last_error : reason);
+}
+
+void model_event(struct model *m, enum model_state from, const char *reason)
 {
     const struct job *j = model_job(m);
 
+    if (m->remote) {
+        model_far_changed(m);
+        return;
+    }
     for (size_t i = 0; i < m->house->cfg->n_models; i++) {
         const struct model *one = m->house->models[i];
         if (one->pool == m)
@@ -89,7 +127,7 @@ void model_handle(struct model *m, enum model_event ev, const char *reason)
             continue;
         enum model_state from = m->state;
         m->state = t->next;
-        if (from != t->next)
+        if (from != t->next && !m->remote)
             m->since = wall_now();
         model_event(m, from, reason);
         enter(m, ev);
@@ -296,6 +334,8 @@ void model_wake(struct model *m)
         return;
     model_want(m);
     m->woken = m->state == MODEL_QUEUED || m->state == MODEL_STARTING;
+    if (m->remote)
+        remote_wake(m->remote, m);
 }
 
 void model_stop(struct model *m, const char *why)
@@ -328,6 +368,7 @@ struct model *model_create(struct house *h, const struct model_config *cfg)
     m->cfg = cfg;
     m->pool = pool_of(h, m);
     m->settings = settings_create(h, cfg);
+    m->remote = house_cluster(h, cfg->cluster->name)->remote;
     m->since = wall_now();
     line_init(&m->line);
     m->replicas = cfg->replicas;
@@ -369,7 +410,7 @@ struct settings *model_settings(const struct model *m)
 
 enum model_state model_state(const struct model *m)
 {
-    return m->pool->state;
+    return m->remote ? far_state(m) : m->pool->state;
 }
 
 json_t *model_since(const struct model *m)

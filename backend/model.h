@@ -99,6 +99,15 @@ void model_adopt(struct model *m, struct job *j);
 /* Its scheduler would not begin a job off the nodes of the others, and has without that wish. m may be NULL. */
 void model_same_node(struct model *m);
 
+/* It is a model of a gateway, and not ready there: questions wait there. */
+bool model_is_held(const struct model *m);
+
+/* The gateway cannot be asked, and what is under way there goes on: those who wait hear of it. */
+void model_far_failed(struct model *m, int rc, const char *why);
+
+/* Something changed of the gateway whose model it is; nothing for any other. */
+void model_far_changed(struct model *m);
+
 /* Something changed of one of its jobs; acted upon through the mailbox. m may be NULL. */
 void model_job_news(struct model *m, struct job *j);
 

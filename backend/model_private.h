@@ -29,6 +29,8 @@ struct model {
     /* Whose jobs answer its questions: the first model of its share, or itself. All that follows is that one's, and
      * unused in the others, but for what is marked as its own. */
     struct model *pool;
+    struct remote *remote;   /* of its cluster, where that is a gateway; else NULL */
+    enum model_state shown; /* likewise: as it was told of last */
     /* Its own. */
     int own_waiting, own_active;
     unsigned long done, failed;
@@ -80,7 +82,7 @@ struct model {
 /* The one function that changes the state. */
 void model_handle(struct model *m, enum model_event ev, const char *reason);
 void model_want(struct model *m); /* a question or a person is there */
-void model_event(const struct model *m, enum model_state from, const char *reason); /* of all who share */
+void model_event(struct model *m, enum model_state from, const char *reason); /* of all who share */
 void model_set_error(struct model *m, int rc, const char *text);                    /* NULL: there is none */
 
 /* ---- model_jobs.c: a job is kept while it counts for the model: live, and not let go. */

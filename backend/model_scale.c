@@ -109,6 +109,8 @@ uint64_t model_scale(struct model *m)
 int model_set_replicas(struct model *m, int n, struct err *e)
 {
     m = m->pool;
+    if (m->remote)
+        return err_set(e, -EINVAL, "the gateway decides how many jobs %s has", m->cfg->name);
     if (n < 1 || n > m->cfg->cluster->max_jobs)
         return err_set(e, -EINVAL,
                        "replicas %d: from 1 to %d jobs can be had (max_jobs of cluster %s); `stop` ends all",

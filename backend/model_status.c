@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A model as people see it. */
 #include "backend/base/alloc.h"
+#include "backend/cluster.h"
 #include "backend/model_private.h"
+#include "backend/remote.h"
 
 #include <stdlib.h>
 
@@ -29,6 +31,28 @@ static const struct job *shown(const struct model *m)
     const struct job *best = model_best(m);
 
     return best && m->state != MODEL_DRAINING && m->state != MODEL_FAILED ? best : model_job(m);
+}
+
+/* What the gateway says of a model of its, and none of the ways there, which are no jobs. */
+static void show_far(const struct model *m, json_t *s)
+{
+    static const char *const keys[] = { "reason", "queue_position", "expected_start", "progress" };
+    const json_t *card = remote_card(m->remote, m->cfg->model);
+    enum model_state state = model_state(m);
+    const char *why = state == MODEL_FAILED      ? m->last_error
+                      : !remote_is_up(m->remote) ? house_cluster(m->house, m->cfg->cluster->name)->reason
+                      : card                     ? NULL
+                                                 : "the gateway has no model of this name";
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        json_t *said = remote_is_up(m->remote) ? json_object_get(card, keys[i]) : NULL;
+        json_object_set_new(s, keys[i], said ? json_incref(said) : json_null());
+    }
+    if (why)
+        json_object_set_new(s, "reason", json_str(why));
+    json_object_set_new(s, "state", json_string(model_state_name(state)));
+    json_object_set_new(s, "idle_since", json_null());
+    json_object_set_new(s, "jobs", json_array());
 }
 
 json_t *model_status(const struct model *own)
@@ -60,6 +84,8 @@ json_t *model_status(const struct model *own)
                                   own->per_s > 0 ? json_real(own->per_s) : json_null()));
     json_object_set_new(s, "jobs", live_jobs(m));
     json_object_set_new(s, "last_error", json_str(m->last_error));
+    if (own->remote)
+        show_far(own, s);
     free(endpoint);
     buf_free(&served);
     return s;

@@ -4,12 +4,14 @@
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 #include "backend/chat.h"
+#include "backend/cluster.h"
 #include "backend/engine/engine.h"
 #include "backend/house.h"
 #include "backend/http/http_client.h"
 #include "backend/job.h"
 #include "backend/model.h"
 #include "backend/record.h"
+#include "backend/remote_read.h"
 #include "backend/settings.h"
 
 #include <errno.h>
@@ -167,13 +169,30 @@ static void forget_request(struct prompt *p)
     buf_free(&p->held);
 }
 
+/* A gateway says no as we would: its errno is ours, and its sentence is not an engine's. */
+static int from_gateway(const struct prompt *p, struct err *e)
+{
+    static const char engine[] = "the engine ";
+    int status = chat_reader_status(p->reader);
+    struct err said = *e;
+
+    if (!p->x.job || !p->x.job->cluster->remote || !status)
+        return -EIO;
+    if (!strncmp(said.text, engine, sizeof engine - 1))
+        err_set(e, 0, "gateway %s %s%s%s%s", p->x.job->cluster->cfg->name, said.text + sizeof engine - 1,
+                *p->retry_after ? "; it asks to be asked again in " : "", p->retry_after,
+                *p->retry_after ? " s" : "");
+    return remote_errno(status, said.text);
+}
+
 /* e: what the reader says of it. */
-static void refused(struct prompt *p, const struct err *e)
+static void refused(struct prompt *p, struct err *e)
 {
     char *said = p->pair->json_errors ? chat_reader_refusal(p->reader) : NULL;
+    int rc = from_gateway(p, e);
 
     forget_request(p);
-    exchange_failed_with(&p->x, -EIO, said ? said : xstrdup(e->text));
+    exchange_failed_with(&p->x, rc, said ? said : xstrdup(e->text));
 }
 
 /* A whole answer ends with a newline, as text files do; so does a stream of events by itself. */
@@ -200,8 +219,11 @@ static void finish(struct prompt *p)
 static void head_cb(void *arg, const struct http_head *h)
 {
     struct prompt *p = arg;
+    const char *retry = http_field_get(h, "Retry-After");
 
     exchange_alive(&p->x);
+    snprintf(p->retry_after, sizeof p->retry_after, "%.*s", retry ? (int)strspn(retry, "0123456789") : 0,
+             retry ? retry : "");
     chat_reader_head(p->reader, h);
 }
 
@@ -290,7 +312,7 @@ static void prompt_send(struct exchange *x)
 
     snprintf(host, sizeof host, "%s:%d", j->host, j->port);
     write_body(p, &p->body);
-    engine_post(&head, p->pair->path, host, j->engine->has_key ? j->secret : "", p->body.len);
+    engine_post(&head, p->pair->path, host, job_key(j), p->body.len);
     p->reader = chat_reader_create(p->pair->answer ? &object : p->pair->verbatim ? &verbatim : &chat, p);
     p->request = http_client_send(j->client, head.data, head.len, p->body.data, p->body.len, &handler, p);
     buf_free(&head);

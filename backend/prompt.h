@@ -33,6 +33,7 @@ struct prompt {
     bool posted, begun;
     size_t reply_max; /* bytes; a longer answer is ended */
     bool too_long;
+    char retry_after[16]; /* seconds, of the answer's head; "" = it says nothing of that */
 };
 
 /* Takes over *text (it is empty afterwards). The caller has the reference. It is not submitted:

@@ -362,6 +362,15 @@ int64_t chat_reader_tokens(const struct chat_reader *r, int64_t *prompt_tokens)
     return r->completion_tokens;
 }
 
+int chat_reader_status(const struct chat_reader *r)
+{
+    const json_t *code = json_object_get(json_object_get(r->refusal, "error"), "code");
+
+    if (json_is_integer(code))
+        return (int)json_integer_value(code);
+    return r->status >= 400 ? r->status : 0;
+}
+
 const char *chat_reader_finish(const struct chat_reader *r)
 {
     return r->finish;

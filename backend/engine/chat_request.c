@@ -75,17 +75,20 @@ void prompt_body(const char *text, size_t len, const struct request_defaults *d,
 
 void engine_post(struct buf *head, const char *path, const char *host, const char *key, size_t body_len)
 {
-    char text[96];
+    struct buf bearer = { 0 };
+    char text[32];
 
     http_write_request(head, "POST", path);
     http_write_field(head, "Host", host);
     http_write_field(head, "Content-Type", "application/json");
     http_write_field(head, "Accept", "text/event-stream, application/json");
     if (*key) {
-        snprintf(text, sizeof text, "Bearer %s", key);
-        http_write_field(head, "Authorization", text);
+        buf_addf(&bearer, "Bearer %s", key);
+        http_write_field(head, "Authorization", bearer.data);
+        explicit_bzero(bearer.data, bearer.len);
     }
     snprintf(text, sizeof text, "%zu", body_len);
     http_write_field(head, "Content-Length", text);
     http_write_end(head);
+    buf_free(&bearer);
 }

@@ -32,6 +32,9 @@ static const struct engine engines[] = {
       .has_key = true, .key_optional = true, .needs_command = true, .apis = API_OPENAI, CHAT_PROOF },
     { .name = "parrot", .script = text_parrot, .binary = "slullamafs", .health_path = "/health",
       .has_key = true, .is_ours = true, .apis = API_OPENAI, CHAT_PROOF },
+    /* No job runs it. What slullama's server does not speak is translated on this side, whichever it is. */
+    { .name = "gateway", .script = "", .binary = "", .health_path = "/slullama/status",
+      .has_key = true, .is_ours = true, .needs_name = true, .apis = API_OPENAI | API_OLLAMA },
 };
 /* clang-format on */
 

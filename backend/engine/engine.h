@@ -180,6 +180,8 @@ void chat_reader_body(struct chat_reader *r, const char *data, size_t len);
 int chat_reader_result(struct chat_reader *r, struct err *e);
 int64_t chat_reader_tokens(const struct chat_reader *r,
                            int64_t *prompt_tokens);          /* completion tokens; 0 where not told */
+/* The HTTP status of a refusal, also where a stream ended in an error that tells one; 0 = there is none. */
+int chat_reader_status(const struct chat_reader *r);
 const char *chat_reader_finish(const struct chat_reader *r); /* finish_reason or "" */
 
 /* The object in which the engine said no, on one line; NULL where it said no in other words, or did not. The caller

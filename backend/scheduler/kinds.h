@@ -6,6 +6,7 @@
 
 extern const struct scheduler_ops slurm_scheduler;
 extern const struct scheduler_ops local_scheduler;
+extern const struct scheduler_ops gateway_scheduler;
 extern const struct scheduler_ops fake_scheduler;
 
 #endif

@@ -11,6 +11,7 @@
 static const struct scheduler_ops *const scheduler_kinds[] = {
     &slurm_scheduler,
     &local_scheduler,
+    &gateway_scheduler,
     &fake_scheduler,
 };
 #define N_KINDS (sizeof(scheduler_kinds) / sizeof(scheduler_kinds[0]))
@@ -21,7 +22,8 @@ int scheduler_create(struct scheduler **out, const struct scheduler_params *p, s
         if (strcmp(scheduler_kinds[i]->kind, p->cluster->kind) == 0)
             return scheduler_kinds[i]->create(out, p, e);
     return err_set(e, -EINVAL,
-                   "cluster.%s: kind \"%s\" is unknown; there are \"slurm\", \"local\" and \"fake\"",
+                   "cluster.%s: kind \"%s\" is unknown; there are \"slurm\", \"local\", \"gateway\" and "
+                   "\"fake\"",
                    p->cluster->name, p->cluster->kind);
 }
 

@@ -18,6 +18,7 @@ void connection_answer_with(struct connection *c, int status, const char *type, 
     http_write_field(&out, "Content-Type", type);
     snprintf(length, sizeof length, "%zu", len);
     http_write_field(&out, "Content-Length", length);
+    http_write_field(&out, "X-Slullamafs", SLULLAMAFS_VERSION); /* it tells us from slullama's own server */
     if (status == 429 || status == 503) {
         snprintf(length, sizeof length, "%lld", (long long)connection_retry_after_s(c));
         http_write_field(&out, "Retry-After", length);

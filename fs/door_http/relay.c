@@ -163,6 +163,17 @@ void relay_fail(struct relay *r, int rc, const char *text)
     }
 }
 
+static bool is_of_gateway(const struct relay *r)
+{
+    return r->model && cluster_is_gateway(model_config(r->model)->cluster);
+}
+
+/* It is our token that a gateway refuses, and none of the client's. */
+static bool refuses_us(const struct relay *r)
+{
+    return (r->status == 401 || r->status == 403) && is_of_gateway(r);
+}
+
 static void engine_head(void *arg, const struct http_head *h)
 {
     struct relay *r = arg;
@@ -171,9 +182,11 @@ static void engine_head(void *arg, const struct http_head *h)
         exchange_alive(&r->x);
     r->answer = h;
     r->status = h->status;
+    r->in_comment = false;
     /* An engine without Ollama's API refuses in words that a client of it cannot read. */
     r->spoiled =
         (r->held && !relay_is_event_stream(h)) || (!r->held && h->status >= 400 && is_ollama_path(r->path));
+    r->spoiled |= refuses_us(r);
     if (r->dialect) {
         r->spoiled = h->status != 200;
         dialect_head(r->dialect, http_field_get(h, "Content-Type"));
@@ -218,6 +231,17 @@ static void wrong(struct relay *r, int rc, const char *text)
     relay_fail(r, rc == -ECONNRESET ? rc : -EIO, text);
 }
 
+/* With comments a gateway says that it waits, as we do ourselves: they are no part of an answer. */
+static void skip_comments(struct relay *r, const char **data, size_t *len)
+{
+    for (; *len > 0; ++*data, --*len) {
+        char c = **data;
+        if (!r->in_comment && c != ':' && c != '\r' && c != '\n')
+            return;
+        r->in_comment = c != '\n' && (r->in_comment || c == ':');
+    }
+}
+
 static void engine_body(void *arg, const char *data, size_t len)
 {
     struct relay *r = arg;
@@ -234,6 +258,11 @@ static void engine_body(void *arg, const char *data, size_t len)
         buf_add(&r->odd, data, len < ODD_MAX - r->odd.len ? len : ODD_MAX - r->odd.len);
     if (r->spoiled)
         return;
+    if (r->stream && !r->begun && !r->dialect && r->status == 200 && is_of_gateway(r)) {
+        skip_comments(r, &data, &len);
+        if (len == 0)
+            return;
+    }
     if (!r->dialect)
         relay_pass_on(r, data, len);
     else if ((rc = translate_body(r, data, len, &e)) < 0)
@@ -250,7 +279,11 @@ static void describe(const struct relay *r, struct buf *text)
         return;
     }
     message_of_body(buf_str(&r->odd), r->odd.len, &said);
-    buf_addf(text, "the engine answered %d%s%s", r->status, said.len ? ": " : "", buf_str(&said));
+    if (refuses_us(r))
+        buf_addf(text, "the gateway of cluster %s refuses what token_file has: %s",
+                 model_config(r->model)->cluster->name, buf_str(&said));
+    else
+        buf_addf(text, "the engine answered %d%s%s", r->status, said.len ? ": " : "", buf_str(&said));
     buf_free(&said);
 }
 
@@ -269,7 +302,7 @@ static void complete(struct relay *r)
     if (failed)
         describe(r, &text);
     if (r->spoiled) {
-        relay_fail_client(r, r->status >= 400 ? r->status : 502, text.data);
+        relay_fail_client(r, refuses_us(r) ? 403 : r->status >= 400 ? r->status : 502, text.data);
     } else {
         relay_pass_on(r, NULL, 0);
         relay_end_answer(r, true, true);
@@ -328,7 +361,7 @@ void relay_send(struct relay *r, struct job *j)
     relay_request_head(&head, q->head,
                        &(struct relay_target){ .path = r->path,
                                                .host = host.data,
-                                               .secret = j->engine->has_key ? j->secret : NULL,
+                                               .secret = job_key(j),
                                                .body_len = r->body.len,
                                                .request_id = q->id,
                                                .upgrade = upgrade,

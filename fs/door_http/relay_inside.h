@@ -36,6 +36,7 @@ struct relay {
     bool begun;                 /* it got bytes of the engine's answer */
     bool event_stream;          /* what it gets are events; valid with held or begun */
     bool spoiled;               /* held, but the engine answers something else: that goes to `odd` */
+    bool in_comment;            /* of a gateway's stream, before its answer */
     bool late;                  /* wake_timeout is over */
     struct buf odd;             /* also the body of an error status, for its message */
     struct usage_scan usage;    /* queued: what the answer says that it cost */

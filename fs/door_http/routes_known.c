@@ -48,12 +48,23 @@ void answer_metrics(const struct request *r, const struct route_at *at)
 /* A model as OpenAI's list shows it; created is when this mount began, since a model has no birthday. */
 static json_t *card(const struct house *h, const struct model *m, const char *id)
 {
+    static const char *const keys[] = { "reason", "queue_position", "expected_start", "progress" };
     const struct model_config *cfg = model_config(m);
+    json_t *status = model_status(m);
+    json_t *v =
+        json_pack("{s:s,s:s,s:I,s:s,s:s}", "id", id, "object", "model", "created",
+                  (json_int_t)h->started.tv_sec, "owned_by", cfg->cluster ? cfg->cluster->name : "slullamafs",
+                  "state", model_state_name(model_state(m)));
 
-    return json_pack("{s:s,s:s,s:I,s:s,s:s}", "id", id, "object", "model", "created",
-                     (json_int_t)h->started.tv_sec, "owned_by",
-                     cfg->cluster ? cfg->cluster->name : "slullamafs", "state",
-                     model_state_name(model_state(m)));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        json_t *said = json_object_get(status, keys[i]);
+        if (!json_is_null(said))
+            json_object_set(v, keys[i], said);
+    }
+    if (cfg->cluster && cluster_is_gateway(cfg->cluster)) /* who mounts us asks that one by himself */
+        json_object_set_new(v, "from_gateway", json_true());
+    json_decref(status);
+    return v;
 }
 
 void answer_models(const struct request *r, const struct route_at *at)

@@ -73,6 +73,20 @@ is 'and which it is' "$(status .job.id)" "$(slurm squeue -h -u alice -o %i)"
 like 'and how long it may run' "$(status .job.time_left)" '^[0-9]?[0-9]:[0-9][0-9]$'
 ok 'log_dir holds what is of the job' test -d "$LAB_HOME/slullama"
 
+# --- mounted there
+printf '[client]\nhost = "lab"\n' > "$T/client.toml"
+"$SLULLAMAFS" mount "$M" -c "$T/client.toml" || bail 'no mount'
+ok 'the models are directories of a mount' wait_for 60 test -d "$M/qwen3.5-9b"
+is 'through SSH' "$(jq -r '.kind, .host, .state, .server, .tunnel' "$M/clusters/team/status" | xargs)" 'gateway lab up slullamafs login'
+ok 'awake as they are' wait_for 60 state_is llama3-8b ready
+echo 'through a mount' > "$M/llama3-8b/ask"
+is 'and answer' "$(timeout 120 cat "$M/llama3-8b/reply")" 'through a mount'
+# shellcheck disable=SC2046 # one word each
+kill $(pgrep -P "$(daemon_pid)")
+echo 'once more' > "$M/extra-1b/ask"
+is 'a link that breaks is made anew' "$(timeout 120 cat "$M/extra-1b/reply")" 'once more'
+unmount
+
 # --- the end
 lab_enter login pkill -TERM -u alice -f 'slullamafs serve'
 ok 'SIGTERM ends it, and the job' wait_for 60 lab_no_jobs

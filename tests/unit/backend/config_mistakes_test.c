@@ -71,6 +71,18 @@ static const struct {
     { MODEL "on_full = 'error'",
       "f.toml:3: the key \"on_full\" in [model.m] is known but not supported by this version" },
 
+    /* a team's gateway */
+    { "[cluster.a]\nkind = 'gateway'", "f.toml:1: [cluster.a] needs the key \"url\"..." },
+    { "[cluster.a]\nkind = 'gateway'\nurl = 'h:80'",
+      "f.toml:3: url in [cluster.a] must be http://HOST:PORT..." },
+    { MODEL "[cluster.a]\nkind = 'local'\nurl = 'http://h'",
+      "f.toml:5: url in [cluster.a] is for kind \"gateway\", not \"local\"" },
+    { "[cluster.a]\nkind = 'gateway'\nhost = 'h'\n" MODEL, "f.toml:5: [model.m] is a model of a gateway..." },
+    { "[cluster.a]\nkind = 'gateway'\nhost = 'h'\n[model.m]\nreplicas = 2",
+      "f.toml:4: [model.m] is a model of a gateway, which decides about jobs..." },
+    { "[model.m]\nengine = 'gateway'",
+      "f.toml:2: engine \"gateway\" in [model.m] is for models of a cluster..." },
+
     /* how many jobs, and what comes at their time limit */
     { MODEL "replicas = 0", "f.toml:3: replicas in [model.m] must lie between 1 and 1000, not be 0" },
     { MODEL "replicas = 3\nmax = 2", "f.toml:4: max = 2 in [model.m] is less than replicas = 3" },
@@ -114,7 +126,7 @@ static const struct {
     { MODEL "cluster = 1\n[model.n]\nengine = 'ollama'",
       "f.toml:3: cluster in [model.m] must be the name of a cluster, not an integer" },
     { MODEL "[cluster.a]\nkind = 'spot'", "f.toml:4: kind in [cluster.a] cannot be \"spot\" in this version: "
-                                          "write \"slurm\", \"local\" or \"fake\"" },
+                                          "write \"slurm\", \"local\", \"gateway\" or \"fake\"" },
     { MODEL "[cluster.a]\ntransport = 'ssh2'",
       "f.toml:4: transport in [cluster.a] cannot be \"ssh2\" in this version..." },
 
@@ -244,8 +256,8 @@ static const struct {
     /* models, engines and clusters */
     { "[model.m]\nslots = 1", "f.toml:1: [model.m] needs the key \"engine\"" },
     { "[model.m]\nengine = 'parot'",
-      "f.toml:2: engine in [model.m] must be \"llamacpp\", \"ollama\", \"vllm\", \"command\", \"http\" or "
-      "\"parrot\", not \"parot\"; did you mean \"parrot\"?" },
+      "f.toml:2: engine in [model.m] must be \"llamacpp\", \"ollama\", \"vllm\", \"command\", \"http\", "
+      "\"parrot\" or \"gateway\", not \"parot\"; did you mean \"parrot\"?" },
     { "[model.m]\nengine = 'command'",
       "f.toml:1: [model.m] needs the key \"command\": the program that engine \"command\" runs" },
     { "[model.m]\nengine = 'command'\ncommand = ['']", "f.toml:1: [model.m] needs the key \"command\"..." },

@@ -262,8 +262,20 @@ static void unknown_keys_are_no_errors_and_wrong_types_are(void **state)
            "f.toml:3: server.ollama.copy_binary must be true or false");
     refuse("[server]\nport = 70000\n", "server.port must be a port");
     refuse("server = 1\n", "server must be a table");
-    refuse("[client]\nhost = \"u@h\"\n", "slullamafs connect");
+    refuse("[client]\nserver_port = 7\n", "needs the key \"host\"");
     refuse("[server]\n[mount]\n", "[server]"); /* a mixture is none of slullama's */
+}
+
+static void client_alone_is_a_gateway(void **state)
+{
+    struct config *c = parse("[client]\nhost = \"u@h\"\nserver_port = 4711\ntoken = \"x\"\n", NULL);
+
+    (void)state;
+    assert_int_equal(c->n_models, 0);
+    assert_string_equal(c->clusters[0]->kind, "gateway");
+    assert_string_equal(c->clusters[0]->host, "u@h");
+    assert_string_equal(c->clusters[0]->url, "http://127.0.0.1:4711");
+    config_free(c);
 }
 
 /* ---- What wins */
@@ -367,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_mount_keeps_its_own_port_and_access),
         cmocka_unit_test(nested_tables_win),
         cmocka_unit_test(a_log_dir_of_one_node_is_not_used),
+        cmocka_unit_test(client_alone_is_a_gateway),
         cmocka_unit_test(unknown_keys_are_no_errors_and_wrong_types_are),
         cmocka_unit_test(environment_wins_over_the_file_and_options_over_both),
         cmocka_unit_test(the_variables_leave_a_mount_with_a_file_of_ours_alone),
