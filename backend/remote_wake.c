@@ -20,6 +20,7 @@ struct wake {
     struct remote *remote;
     struct model *model;
     struct http_request *request; /* NULL: the gateway has to be reached first */
+    char *body;                   /* its, NULL = none */
     int status;
     struct buf last;
 };
@@ -30,6 +31,7 @@ static void drop(struct wake *w)
         http_request_cancel(w->request);
     list_remove(&w->link);
     buf_free(&w->last);
+    free(w->body);
     free(w);
 }
 
@@ -90,22 +92,23 @@ static void go(struct wake *w)
     static const struct http_handler handler = { .head = head_cb, .body = body_cb, .end = end_cb };
     bool ours = w->remote->server == SERVER_OURS;
     json_t *v = json_pack("{s:s,s:b}", "model", model_config(w->model)->model, "stream", 1);
-    char *body = ours ? json_dumps(v, JSON_COMPACT) : NULL, length[32];
+    char length[32];
     struct buf head = { 0 };
 
+    free(w->body);
+    w->body = ours ? json_dumps(v, JSON_COMPACT) : NULL;
     remote_head(w->remote, &head, ours ? "POST" : "GET", ours ? "/api/pull" : "/api/tags");
-    if (body) {
-        snprintf(length, sizeof length, "%zu", strlen(body));
+    if (w->body) {
+        snprintf(length, sizeof length, "%zu", strlen(w->body));
         http_write_field(&head, "Content-Type", "application/json");
         http_write_field(&head, "Content-Length", length);
     }
     http_write_end(&head);
-    w->request = http_client_send(remote_client(w->remote), head.data, head.len, body,
-                                  body ? strlen(body) : 0, &handler, w);
+    w->request = http_client_send(remote_client(w->remote), head.data, head.len, w->body,
+                                  w->body ? strlen(w->body) : 0, &handler, w);
     explicit_bzero(head.data, head.len);
     buf_free(&head);
     json_decref(v);
-    free(body);
 }
 
 void remote_wake(struct remote *r, struct model *m)
