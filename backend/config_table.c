@@ -105,9 +105,13 @@ const struct config_key config_keys[] = {
     { ROWS_CLUSTER, "ssh_config", &type_path, offsetof(struct cluster_config, ssh_config), "\"\"",
       .help = "A file for ssh -F in place of ~/.ssh/config." },
     { ROWS_CLUSTER, "transport", &type_word, offsetof(struct cluster_config, transport), "\"auto\"",
-      .words = WORDS("auto", "openssh", "local"), .later = WORDS("ssh2"),
-      .help = "How the login node is reached; auto is openssh where there is a host and local where there is "
-              "none." },
+      .words = WORDS("auto", "openssh", "ssh2", "local"),
+      .help =
+          "How the login node is reached; auto is openssh where there is a host and local where there is "
+          "none. ssh2 is the library libssh2 in place of the program's connections: it has no ProxyJump or "
+          "ProxyCommand, no certificates, no security keys and no RSA keys with SHA-2; `ssh -G` still says "
+          "where "
+          "the host is." },
     { ROWS_CLUSTER, "tunnel", &type_word, offsetof(struct cluster_config, tunnel), "\"auto\"",
       .words = WORDS("auto", "login", "node", "exec"),
       .help =

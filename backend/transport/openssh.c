@@ -302,14 +302,10 @@ static void dial_stop(struct dial *d)
 
 static int create(struct transport **out, const struct transport_params *p, struct err *e)
 {
-    const char *host = p->cluster->host;
+    int rc = transport_check_host(p, "openssh", e);
 
-    if (host[0] == '\0')
-        return err_set(e, -EINVAL, "cluster %s: the transport openssh needs a host", p->cluster->name);
-    if (host[0] == '-')
-        return err_set(e, -EINVAL,
-                       "cluster %s: host \"%s\" begins with a dash, ssh would take it for an option",
-                       p->cluster->name, host);
+    if (rc < 0)
+        return rc;
     struct openssh *o = NEW(struct openssh);
 
     transport_init(&o->base, &openssh_ops, p);

@@ -19,6 +19,7 @@
 #include "backend/transport/mux.h"
 #include "backend/transport/proc.h"
 #include "backend/transport/ssh_explain.h"
+#include "backend/transport/ssh_pause.h"
 #include "backend/transport/ssh_query.h"
 #include "backend/transport/ssh_start.h"
 #include "backend/transport/transport_private.h"
@@ -35,10 +36,6 @@
 #define ANSWER_MS  300000 /* a person who has to fetch a telephone; then nobody is there */
 #define GRACE_MS   90000  /* an answer that took longer may come too late: sshd's LoginGraceTime is 120 s */
 #define PROBE_MS   3000   /* a master answers in less than one millisecond, or it is stopped */
-#define FINAL_MS   10000  /* the least time between two attempts that fail for good */
-#define PAUSE_MS   1000   /* the first pause; doubled by each failure */
-#define PAUSE_MAX  60000
-#define STEADY_MS  10000 /* a link that was up for so long begins again with the first pause */
 #define SAID_LIMIT 8192  /* bytes of what it says that are kept */
 
 enum state { OFF, PROBING, ASKING, BORROWING, STARTING, UP, ENDING, PAUSING };
@@ -186,25 +183,13 @@ static void end_process(struct ssh_master *m)
         proc_terminate(m->child);
 }
 
-static uint64_t pause_ms(int failures)
-{
-    uint64_t ms = PAUSE_MS;
-
-    for (int i = 1; i < failures && ms < PAUSE_MAX; i++)
-        ms *= 2;
-    if (ms > PAUSE_MAX)
-        ms = PAUSE_MAX;
-    return ms - ms / 4 +
-           uv_hrtime() / 1000 % (ms / 2); /* a quarter to either side: many daemons, one login node */
-}
-
 /* The attempt failed, or the link was lost; m->last says why. */
 static void fail(struct ssh_master *m)
 {
-    if (m->state == UP && mono_ms() - m->up_since >= STEADY_MS)
+    if (m->state == UP && mono_ms() - m->up_since >= SSH_STEADY_MS)
         m->failures = 0;
     m->failures++;
-    m->not_before = mono_ms() + (m->last.final ? FINAL_MS : pause_ms(m->failures));
+    m->not_before = mono_ms() + (m->last.final ? SSH_FINAL_MS : ssh_pause_ms(m->failures));
     end_process(m);
     m->events->down(m->arg, m->last.rc, m->last.final, m->last.why.text);
     if (m->state == OFF)

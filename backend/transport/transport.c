@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const struct transport_ops *const transport_kinds[] = { &openssh_ops, &local_ops };
+static const struct transport_ops *const transport_kinds[] = { &openssh_ops, &ssh2_ops, &local_ops };
 
 int transport_create(struct transport **out, const struct transport_params *p, struct err *e)
 {
@@ -21,7 +21,8 @@ int transport_create(struct transport **out, const struct transport_params *p, s
     for (size_t i = 0; i < sizeof transport_kinds / sizeof transport_kinds[0]; i++)
         if (strcmp(transport_kinds[i]->name, kind) == 0)
             return transport_kinds[i]->create(out, p, e);
-    return err_set(e, -EINVAL, "cluster %s: no transport is called \"%s\"; there are auto, openssh and local",
+    return err_set(e, -EINVAL,
+                   "cluster %s: no transport is called \"%s\"; there are auto, openssh, ssh2 and local",
                    p->cluster->name, kind);
 }
 
@@ -87,6 +88,19 @@ void transport_when_crowded(struct transport *t, void (*cb)(void *arg), void *ar
 }
 
 /* ---- For the kinds. */
+
+int transport_check_host(const struct transport_params *p, const char *kind, struct err *e)
+{
+    const char *host = p->cluster->host;
+
+    if (host[0] == '\0')
+        return err_set(e, -EINVAL, "cluster %s: the transport %s needs a host", p->cluster->name, kind);
+    if (host[0] == '-')
+        return err_set(e, -EINVAL,
+                       "cluster %s: host \"%s\" begins with a dash, ssh would take it for an option",
+                       p->cluster->name, host);
+    return 0;
+}
 
 static void hold_over_cb(void *arg)
 {

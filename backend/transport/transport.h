@@ -66,7 +66,7 @@ const char *transport_question(const struct transport *t, unsigned *number);
  * or is a notice that takes no answer ("touch your key"). */
 int transport_answer(struct transport *t, unsigned number, const char *answer, size_t len, struct err *e);
 
-const char *transport_kind(const struct transport *t); /* "openssh" or "local", as `status` shows it */
+const char *transport_kind(const struct transport *t); /* "openssh", "ssh2" or "local", as `status` shows it */
 /* How streams to HOST:PORT go: "login" (forwarded by the login node's sshd), "exec" (a program there connects),
  * "node" (through sshd on HOST). NULL: not known yet, where the configuration says "auto", or this machine. */
 const char *transport_tunnel(const struct transport *t);
@@ -105,7 +105,7 @@ struct command *transport_run(struct transport *t, const char *line, const void 
                               uint64_t connect_ms, uint64_t timeout_ms, command_f cb, void *arg);
 void command_cancel(struct command *c); /* cb is not called any more; NULL is allowed */
 
-/* ---- Streams to host:port as the login node sees them (openssh: the ways of tunnel.h; local: connect). */
+/* ---- Streams to host:port as the login node sees them (openssh and ssh2: the ways of tunnel.h; local: connect). */
 
 struct dial; /* valid until its callback was called */
 

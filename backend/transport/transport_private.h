@@ -54,7 +54,7 @@ struct transport_ops {
     void (*dial_stop)(struct dial *d);
 };
 
-extern const struct transport_ops openssh_ops, local_ops;
+extern const struct transport_ops openssh_ops, ssh2_ops, local_ops;
 
 enum tunnel_way { TUNNEL_UNKNOWN, TUNNEL_LOGIN, TUNNEL_EXEC, TUNNEL_NODE, TUNNEL_STEP };
 struct tunnel_try;
@@ -100,6 +100,9 @@ struct transport {
 
 void transport_init(struct transport *t, const struct transport_ops *ops, const struct transport_params *p);
 void transport_finish(struct transport *t);
+
+/* There is a host, and ssh would take it for one. */
+int transport_check_host(const struct transport_params *p, const char *kind, struct err *e);
 
 /* Change state and reason, tell the owner, and let what waits go on or fail: UP starts it, DOWN fails it with
  * rc, and what is running fails with -ECONNRESET unless UP. rc and text say why it is not UP; text may be

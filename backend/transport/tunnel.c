@@ -296,9 +296,12 @@ static void node_dialled_cb(void *arg, int fd, const char *err)
  * it. */
 static void start_node(struct dial *d)
 {
-    struct err e = { "no way to a node of that name" };
-    struct transport *n = d->t->ops->leads_on ? node_transport(d, &e) : NULL;
+    struct err e;
 
+    err_set(&e, 0,
+            d->t->ops->leads_on ? "no way to a node of that name"
+                                : "sshd on the node is reached with transport = \"openssh\" alone");
+    struct transport *n = d->t->ops->leads_on ? node_transport(d, &e) : NULL;
     if (!n) {
         dial_failed(d, -EHOSTUNREACH, e.text);
         return;

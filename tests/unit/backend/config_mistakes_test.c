@@ -127,8 +127,8 @@ static const struct {
       "f.toml:3: cluster in [model.m] must be the name of a cluster, not an integer" },
     { MODEL "[cluster.a]\nkind = 'spot'", "f.toml:4: kind in [cluster.a] cannot be \"spot\" in this version: "
                                           "write \"slurm\", \"local\", \"gateway\" or \"fake\"" },
-    { MODEL "[cluster.a]\ntransport = 'ssh2'",
-      "f.toml:4: transport in [cluster.a] cannot be \"ssh2\" in this version..." },
+    { MODEL "[cluster.a]\ntransport = 'ssh3'",
+      "f.toml:4: transport in [cluster.a] must be \"auto\", \"openssh\", \"ssh2\" or \"local\"..." },
 
     /* wrong types */
     { "[mount]\nstate_dir = 3", "f.toml:2: state_dir in [mount] must be a path, not an integer" },

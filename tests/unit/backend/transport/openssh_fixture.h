@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TESTS_OPENSSH_FIXTURE_H
 #define TESTS_OPENSSH_FIXTURE_H
-/* The transport through ssh(1), against a real sshd. Included once by each test. */
+/* The transport through ssh(1), against a real sshd. Included once by each test, which may name another kind first. */
 #include "sshd_here.h"
+
+#ifndef BENCH_TRANSPORT
+#define BENCH_TRANSPORT "auto"
+#define BENCH_KIND      "openssh"
+#define BENCH_KILLED    255 /* the status of what a signal ended, of which ssh does not say which */
+#define BENCH_PROCESSES 1   /* of ssh, while it is up */
+#endif
 
 struct bench {
     uv_loop_t loop;
@@ -35,7 +42,8 @@ static inline int begin_with(void **state, const char *sshd_lines)
     uv_loop_init(&b->loop);
     b->sshd = shared;
     sshd_start(&b->sshd, sshd_lines);
-    b->cluster = (struct cluster_config){ .name = "lab", .ssh_config = b->sshd.config, .transport = "auto" };
+    b->cluster =
+        (struct cluster_config){ .name = "lab", .ssh_config = b->sshd.config, .transport = BENCH_TRANSPORT };
     b->runtime = fresh_dir();
     b->t = open_transport(b, "box");
     *state = b;
