@@ -106,7 +106,7 @@ int chat_undo(struct chat *c, struct err *e);
 int64_t chat_limit(const struct chat *c); /* of the context, in tokens; 0 = not known */
 /* -EFBIG with the figures: a question of so many bytes has no room, and nothing may be dropped. */
 int chat_fits(const struct chat *c, size_t bytes, struct err *e);
-/* The first message that goes along with a question of so many bytes. */
+/* The first message that goes along with a question of so many bytes; one of the system in front goes along always. */
 size_t chat_first(const struct chat *c, size_t bytes);
 /* The engine has refused with this text: did it name its limit? */
 void chat_learn_limit(struct chat *c, const char *text);

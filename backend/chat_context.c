@@ -65,7 +65,7 @@ size_t chat_first(const struct chat *c, size_t bytes)
         return 0;
     while (first < m->n && guess(c, left) > room)
         for (size_t next = next_turn(m, first); first < next; first++)
-            left -= m->v[first].json_len;
+            left -= first == 0 && m->v[0].role == ROLE_SYSTEM ? 0 : m->v[first].json_len;
     return first;
 }
 

@@ -256,6 +256,14 @@ static void the_oldest_turns_are_dropped_where_that_is_wanted(void **state)
 
 static void an_engines_refusal_tells_its_limit(void **state)
 {
+
+    /* The system's message goes along all the same, and takes its room. */
+    struct chat *s = chat("s");
+    char words[201] = "";
+    memset(words, 'w', 200);
+    messages_add_text(&s->messages, ROLE_SYSTEM, words, 200);
+    messages_copy(&s->messages, &c->messages, c->messages.n);
+    assert_true(chat_first(s, 10) > first + 2);
     (void)state;
     rig_open("", "");
     struct chat *c = chat("a");
