@@ -163,6 +163,8 @@ static void note_end(struct chat *c, struct prompt *p)
 void chat_add_end(struct chat *c, struct prompt *p, struct store_op *op)
 {
     note_end(c, p);
+    if (is_turn(p))
+        c->changed = wall_now();
     chat_put(c, op);
     if (!is_turn(p))
         return;

@@ -144,7 +144,11 @@ static void the_next_mount_has_it_all(void **state)
     (void)state;
     rig_open("", "");
     struct chat *c = chat("a");
+    c->changed.tv_sec = 0;
     answered(c, "one");
+    next_mount();
+    c = chat("a");
+    assert_true(c->changed.tv_sec > 0); /* when it was answered */
     assert_int_equal(settings_set(chat_settings(c), SETTING_SYSTEM, "be brief\n", 9, NULL), 0);
     struct prompt *p = ask_in(c, "two");
     exchange_cancel(&p->x, "enough");
@@ -252,10 +256,6 @@ static void the_oldest_turns_are_dropped_where_that_is_wanted(void **state)
     assert_true(first > 0 && first < later && later < 20);
     assert_int_equal(c->messages.v[first].role, ROLE_USER);
     assert_int_equal(chat_first(c, 4000), 20);
-}
-
-static void an_engines_refusal_tells_its_limit(void **state)
-{
 
     /* The system's message goes along all the same, and takes its room. */
     struct chat *s = chat("s");
@@ -264,6 +264,10 @@ static void an_engines_refusal_tells_its_limit(void **state)
     messages_add_text(&s->messages, ROLE_SYSTEM, words, 200);
     messages_copy(&s->messages, &c->messages, c->messages.n);
     assert_true(chat_first(s, 10) > first + 2);
+}
+
+static void an_engines_refusal_tells_its_limit(void **state)
+{
     (void)state;
     rig_open("", "");
     struct chat *c = chat("a");
