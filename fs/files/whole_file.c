@@ -68,7 +68,7 @@ int whole_write(struct open_file *f, uint64_t off, const char *data, size_t len)
 {
     struct whole_file *w = f->priv;
     struct buf *d = &w->draft;
-    size_t at = f->flags & O_APPEND ? d->len : (size_t)off, limit = ops(&f->node)->check_max;
+    size_t at = f->flags & O_APPEND ? d->len : (size_t)off;
     struct err e = { "" };
 
     if (!f->node.subject->ptr)
@@ -86,8 +86,7 @@ int whole_write(struct open_file *f, uint64_t off, const char *data, size_t len)
     w->written = true;
     w->emptied = false;
     /* What stands behind the new bytes is of the old content, and may be written over by the next write. */
-    bool looked = at + len == d->len && (d->len <= limit || limit == 0);
-    int rc = looked ? ops(&f->node)->check(&f->node, d->data, d->len, &e) : 0;
+    int rc = at + len < d->len ? 0 : ops(&f->node)->check(&f->node, d->data, d->len, &e);
     return rc < 0 && rc != -ENODATA ? refuse(f, w, rc, &e) : 0;
 }
 

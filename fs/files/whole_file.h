@@ -11,10 +11,8 @@ struct whole {
     int (*may)(const struct node *n, struct err *e);
     /* Append what it is. */
     void (*text)(const struct node *n, struct buf *out);
-    /* Can this be it? 0; -ENODATA: it stops short; else: never; with the sentence. Not asked at each write beyond
-     * check_max bytes. */
+    /* Can this be it? 0; -ENODATA: it stops short; else: never; with the sentence. Asked at each write. */
     int (*check)(const struct node *n, const char *text, size_t len, struct err *e);
-    size_t check_max;
     int (*set)(const struct node *n, const char *text, size_t len, struct err *e);
     int (*reset)(const struct node *n, struct err *e);       /* it was emptied, and left so */
     void (*complain)(const struct node *n, const char *why); /* somewhere that its owner reads */
