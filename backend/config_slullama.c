@@ -137,7 +137,7 @@ static int parse_number(const char *what, const char *text, int *out, struct err
 /* A word of the environment or the command line, as the type of its row. */
 static int from_text(const char *what, const char *text, const json_t *standard, json_t **out, struct err *e)
 {
-    int n, rc = 0;
+    int n = 0, rc = 0;
 
     if (!json_is_integer(standard))
         *out = json_string(text);
@@ -409,7 +409,7 @@ static int override_jobs(json_t *doc, const struct slullama_given *given, struct
     const char *partition = given_or_variable(given, GIVEN_PARTITION),
                *gres = given_or_variable(given, GIVEN_GRES);
     const char *idle = given_or_variable(given, GIVEN_IDLE_TIMEOUT);
-    int minutes;
+    int minutes = 0;
 
     if (partition)
         set_everywhere(doc, "partition", json_string(partition));
@@ -427,7 +427,7 @@ int slullama_override(json_t *doc, const struct slullama_given *given, struct er
     const char *token = given_or_variable(given, GIVEN_TOKEN), *file = given->v[GIVEN_TOKEN_FILE];
     const char *port = given_or_variable(given, GIVEN_PORT);
     json_t *gateway = json_object_get(doc, "gateway");
-    int n, rc = override_jobs(doc, given, e);
+    int n = 0, rc = override_jobs(doc, given, e);
 
     if (rc < 0 || (port && (rc = parse_number("the port", port, &n, e)) < 0))
         return rc;
