@@ -83,7 +83,9 @@ bool connection_may_see(const struct connection *c, const char *model); /* in li
 /* ---- For the page: whose the request is */
 
 bool connection_is_known(const struct connection *c); /* false: nobody's, on a route that is open to all */
-bool connection_governs(const struct connection *c);  /* may wake and stop models */
+bool connection_still_known(
+    const struct connection *c); /* looked at anew: a login ends, a key is revoked or expires */
+bool connection_governs(const struct connection *c); /* may wake and stop models */
 bool connection_has_login(const struct connection *c);
 /* As guard_login() and guard_logout(); the cookie is of the connection's kind. */
 int connection_login(struct connection *c, const char *secret, char **cookie, struct err *e);

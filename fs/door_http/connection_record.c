@@ -108,6 +108,14 @@ bool connection_is_known(const struct connection *c)
     return c->record.holder != NULL;
 }
 
+bool connection_still_known(const struct connection *c)
+{
+    struct holder *now = NULL;
+    struct err e;
+
+    return guard_identify(c->gate->guard, c->request.head, &now, &e) == 0 && now == c->record.holder;
+}
+
 bool connection_governs(const struct connection *c)
 {
     return c->record.holder && holder_governs(c->record.holder);

@@ -87,7 +87,7 @@ static void drained(void *arg)
     ((struct watcher *)arg)->full = false;
 }
 
-/* The house ends: the stream does, in order. */
+/* The house ends, or the client is no longer let in: the stream ends, in order. */
 static void finish(struct watcher *w)
 {
     struct connection *c = w->conn;
@@ -107,7 +107,7 @@ static void look_cb(void *arg)
     static const char comment[] = ":\n\n";
     struct watcher *w = arg;
 
-    if (w->house->stopping) {
+    if (w->house->stopping || !connection_still_known(w->conn)) {
         finish(w);
         return;
     }

@@ -72,11 +72,14 @@ is 'a login with a key' "$(status -c "$T/jar" -d "secret=$key" "$url/ui/login")"
 is 'may ask' "$(status -b "$T/jar" "$url/v1/models")" 200
 is 'but wake nothing by the page' "$(status -b "$T/jar" -X POST "$url/ui/models/quick/wake")" 403
 like 'nor see what others did' "$("${C[@]}" -b "$T/jar" -N "$url/ui/events" 2> /dev/null | head -n 1)" '"events":\[\],"usage":\[\]'
+"${C[@]}" -b "$T/jar" -N "$url/ui/events" > /dev/null 2>&1 &
+listener=$!
 "$SLULLAMAFS" key revoke alice -c "$T/config.toml" > /dev/null
 revoked() {
 	[ "$(status -b "$T/jar" "$url/v1/models")" = 401 ]
 }
 ok 'the login ends with its key' wait_for 20 revoked
+ok 'and so does what it listened to' wait_for 20 process_gone "$listener"
 "$SLULLAMAFS" key generate --name alice --email alice@example.org -c "$T/config.toml" > /dev/null 2>&1
 
 if ! command -v chromedriver > /dev/null || ! command -v chromium > /dev/null; then
