@@ -46,7 +46,9 @@ is 'HEAD has a length and no body' "$("${C[@]}" -I "$U/health" | grep -ci '^cont
 is 'a wrong method' "$(status -X POST "$U/health")" 405
 like 'names the right ones' "$("${C[@]}" -i -X POST "$U/health")" 'Allow: GET, HEAD'
 is 'another request to a sleeping model' "$(status "$U/parrot/props")" 503
-is 'an unknown route' "$(status "$U/")" 404
+is 'an unknown route' "$(status "$U/ui/nothing")" 404
+like 'the root, for a program' "$("${C[@]}" "$U/")" '^slullamafs is running'
+like 'and for a browser' "$("${C[@]}" -H 'Accept: text/html' "$U/")" '^<!doctype html>'
 for path in v1 jobs api; do
 	like "/$path is no route, and no model" "$("${C[@]}" -w ' %{http_code}' "$U/$path")" 'there is no such route.* 404$'
 done
