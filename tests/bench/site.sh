@@ -6,7 +6,7 @@
 # shellcheck source=../lab/mount.sh
 . "$(dirname "$0")/../lab/mount.sh"
 exec 2>&1
-JOBS=${JOBS:-10} SECONDS_IDLE=${SECONDS_IDLE:-60} QUESTIONS=${QUESTIONS:-40} KILLS=${KILLS:-8} SEED=${SEED:-$RANDOM}
+JOBS=${JOBS:-10} SECONDS_IDLE=${SECONDS_IDLE:-30} QUESTIONS=${QUESTIONS:-40} KILLS=${KILLS:-4} SEED=${SEED:-$RANDOM}
 lab_start
 lab_install
 
