@@ -13,7 +13,7 @@
 #include "backend/pair.h"
 /* Conversations: the directories of a model's chats/, each of one user. A chat has messages, which each of its questions
  * brings along, and a queue of questions, of which one at a time is the engine's; so each sees the answers before it. A
- * question and its answer become messages together, when the answer is whole and on disk, and before its readers are told
+ * question and its answer become messages together, when the answer is whole and was given to the store, and before its readers are told
  * of its end. What a chat is stands in the store and in memory alike. Loop thread. */
 
 struct house;
