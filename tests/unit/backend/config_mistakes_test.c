@@ -68,8 +68,8 @@ static const struct {
     { "[mount]\nresend_max_age = \"soon\"", "f.toml:2: resend_max_age in [mount]..." },
     { "[mount]\nhistory_max = -1", "f.toml:2: history_max in [mount]..." },
     { MODEL "[cluster.a]\ntunnel = 'vpn'", "f.toml:4: tunnel in [cluster.a] must be..." },
-    { MODEL "on_full = 'error'",
-      "f.toml:3: the key \"on_full\" in [model.m] is known but not supported by this version" },
+    { MODEL "on_full = 'drop'",
+      "f.toml:3: on_full in [model.m] must be \"error\" or \"drop_oldest\", not \"drop\"" },
 
     /* a team's gateway */
     { "[cluster.a]\nkind = 'gateway'", "f.toml:1: [cluster.a] needs the key \"url\"..." },

@@ -24,7 +24,10 @@ static void routes_of_our_own_are_answered(void **state)
         { "POST", "/v1/chat/completions", "{\"model\":\"a\",\"model\":\"b\"}", "400", "twice" },
         { "POST", "/v1/chat/completions", "{\"model\":\"parot\"}", "404", "did you mean \\\"parrot\\\"?" },
         { "GET", "/jobs/fake.9/health", "", "404", "no job" },
-        { "GET", "/", "", "404", "no such route" },
+        { "GET", "/", "", "200", "slullamafs is running" },
+        { "GET", "/ui/nothing", "", "404", "no such route" },
+        { "GET", "/ui/models/parrot/wake", "", "405", "Allow: POST\r\n" },
+        { "POST", "/ui/models/parrot/pin", "soon", "400", "soon" },
         { "GET", "/api/ps", "", "200", "{\"models\":[]}" },
         { "POST", "/v1/tokenize", "x", "503", "asleep" },
     };
