@@ -15,12 +15,20 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../mount.sh
 . "$here/../mount.sh"
 
+children=() # processes that a test began, by pid; they end with it
+
 finish() {
-	local status=$?
+	local status=$? pid
 	trap - EXIT
 	if declare -F cleanup > /dev/null; then
 		cleanup
 	fi
+	for pid in "${children[@]}"; do
+		kill "$pid" 2> /dev/null
+	done
+	for pid in "${children[@]}"; do
+		wait_for 20 process_gone "$pid" || kill -KILL "$pid"
+	done
 	mounts_end || status=1
 	if [ -z "$tap_done" ]; then
 		echo "# the test ended early, with status $status"

@@ -8,16 +8,6 @@ C=(curl -sS --max-time 60 --noproxy '*')
 for name in TOKEN SERVER_PORT HOST LOCAL_PORT PARTITION GRES IDLE_TIMEOUT OLLAMA_BINARY OLLAMA_PORT CONFIG; do
 	unset "SLULLAMA_$name"
 done
-children=()
-cleanup() {
-	local pid
-	for pid in "${children[@]}"; do
-		kill "$pid" 2> /dev/null
-	done
-	for pid in "${children[@]}"; do
-		wait_for 20 process_gone "$pid" || kill -KILL "$pid"
-	done
-}
 http_status() {
 	"${C[@]}" -o /dev/null -w '%{http_code}' "$@"
 }

@@ -5,16 +5,6 @@
 # https, and one of slullama's own.
 . "$(dirname "$0")/lib.sh"
 
-children=()
-cleanup() {
-	local pid
-	for pid in "${children[@]}"; do
-		kill "$pid" 2> /dev/null
-	done
-	for pid in "${children[@]}"; do
-		wait_for 20 process_gone "$pid" || kill -KILL "$pid"
-	done
-}
 free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
