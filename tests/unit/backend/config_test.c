@@ -1,32 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/config.h"
+#include "config_fixture.h"
 #include "backend/base/alloc.h"
 #include "backend/config_table.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #define LOCAL "[cluster.here]\nkind = \"local\"\n"
 #define MODEL "[model.m]\nengine = \"parrot\"\n"
-
-static struct config *parse(const char *text)
-{
-    struct config *c = NULL;
-    struct err e = { "" };
-
-    if (config_parse(text, strlen(text), "f.toml", &c, &e) != 0)
-        fail_msg("%s\nrefused: %s", text, e.text);
-    return c;
-}
 
 /* ---- Defaults */
 

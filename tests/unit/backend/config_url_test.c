@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/config.h"
+#include "config_fixture.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 static void urls_have_a_host_and_a_port(void **state)
 {
@@ -53,16 +47,6 @@ static void what_is_no_url_is_refused(void **state)
 }
 
 /* ---- Clusters of that kind */
-
-static struct config *parse(const char *text)
-{
-    struct config *c = NULL;
-    struct err e = { "" };
-
-    if (config_parse(text, strlen(text), "f.toml", &c, &e) != 0)
-        fail_msg("%s\nrefused: %s", text, e.text);
-    return c;
-}
 
 static void a_gateway_needs_no_models(void **state)
 {
