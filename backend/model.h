@@ -50,10 +50,6 @@ int model_submit(struct model *m, struct exchange *x, struct err *e);
 /* The same for one that an earlier mount had taken: the queue's limit does not count. */
 int model_resume(struct model *m, struct exchange *x, struct err *e);
 
-/* A job of this model that a former daemon left is taken up: as if we had begun it, without anybody waiting.
- * A further one is cancelled. */
-void model_adopt(struct model *m, struct job *j);
-
 /* As a question would; joins a wake under way; a failed model tries again. */
 void model_wake(struct model *m);
 void model_wake_for(struct model *m,

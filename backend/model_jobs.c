@@ -45,14 +45,6 @@ static bool is_fresh(const struct model *m, const struct job *j)
     return model_lets_in(m, j) && !j->ageing;
 }
 
-int model_count_kept(const struct model *m)
-{
-    int n = 0;
-
-    list_for_each(j, &m->house->jobs, struct job, link) n += model_keeps(m, j);
-    return n;
-}
-
 int model_count_fresh(const struct model *m)
 {
     int n = 0;

@@ -87,7 +87,6 @@ void model_set_error(struct model *m, int rc, const char *text);                
 
 /* ---- model_jobs.c: a job is kept while it counts for the model: live, and not let go. */
 bool model_keeps(const struct model *m, const struct job *j);
-int model_count_kept(const struct model *m);
 int model_count_fresh(const struct model *m);  /* kept, and neither near their end nor surplus */
 struct job *model_best(const struct model *m); /* the kept one that is farthest on its way, or NULL */
 void model_let_go(struct model *m, struct job *j,

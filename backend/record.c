@@ -53,11 +53,6 @@ void record_unref(struct record *r)
     free(r);
 }
 
-int64_t record_id(const struct record *r)
-{
-    return r->id;
-}
-
 struct prompt *record_prompt_of(const struct record *r)
 {
     return r->prompt;

@@ -43,7 +43,6 @@ void record_set_chat(struct record *r,
                      int64_t chat); /* the conversation that it is a question of; 0 = none */
 struct record *record_ref(struct record *r);
 void record_unref(struct record *r); /* NULL is allowed */
-int64_t record_id(const struct record *r);
 
 /* ---- While it is a draft */
 
