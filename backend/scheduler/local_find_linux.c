@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENVIRON_MAX (4u << 20) /* bytes; the kernel takes no more at execve(2) by default */
+#define ENVIRON_MAX  (4u << 20) /* bytes; the kernel takes no more at execve(2) by default */
+#define EXECVE_WAITS 50         /* of 2 ms: as long as a busy machine leaves a process there */
 
 /* By their numbers: the library has had these calls only for a while. */
 static int open_pidfd(pid_t pid)
@@ -34,13 +35,13 @@ void pidfd_signal(int pidfd, int signal)
     syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
-/* The environment that it was started with: strings, each with its NUL. */
-static bool read_environ(pid_t pid, struct buf *out)
+/* What execve(2) was given: strings, each with its NUL. The file is "environ" or "cmdline". */
+static bool read_strings(pid_t pid, const char *file, struct buf *out)
 {
     char path[40], chunk[8192];
     ssize_t n;
 
-    snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -48,6 +49,22 @@ static bool read_environ(pid_t pid, struct buf *out)
         buf_add(out, chunk, (size_t)n);
     close(fd);
     return n == 0 && out->len > 0;
+}
+
+/* In the midst of execve(2), as in a script's `exec`, a process has neither arguments nor an environment for a moment. */
+static bool read_environ(pid_t pid, struct buf *out)
+{
+    struct buf arguments = { 0 };
+
+    for (int i = 0; i < EXECVE_WAITS; i++) {
+        if (read_strings(pid, "environ", out))
+            return true;
+        if (read_strings(pid, "cmdline", &arguments))
+            break;
+        nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+    }
+    buf_free(&arguments);
+    return read_strings(pid, "environ", out);
 }
 
 /* The value of NAME=, or NULL. */
@@ -87,7 +104,7 @@ static void look_at(pid_t pid, const char *prefix, void (*found)(void *arg, cons
     struct buf env = { 0 };
     int pidfd;
 
-    if (proc_stat_read(pid, &st) < 0 || st.session != pid || (pidfd = open_pidfd(pid)) < 0)
+    if (proc_stat_read(pid, &st) < 0 || st.session != pid || st.state == 'Z' || (pidfd = open_pidfd(pid)) < 0)
         return;
     if (read_environ(pid, &env) && proc_stat_read(pid, &st) == 0 && !pidfd_ended(pidfd)) {
         if (is_job(pid, &env, prefix)) {

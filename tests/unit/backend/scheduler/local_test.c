@@ -138,8 +138,9 @@ static void cancel_sends_term_to_the_shell_alone(void **state)
         rig_submit(named("a"), "#!/bin/bash\n"
                                "trap 'echo shell > shell; kill -USR1 $c; wait $c; exit 0' TERM\n"
                                "(trap 'echo child > child; exit' TERM; trap 'echo asked > asked; exit' USR1\n"
-                               " echo up > up; while :; do sleep 0.05; done) & c=$!\n"
-                               "wait\n"),
+                               " : > child-up; while :; do sleep 0.05; done) & c=$!\n"
+                               "until [ -e child-up ]; do sleep 0.05; done\n"
+                               "echo up > up; wait\n"),
         0);
     wait_file("up");
     char id[24];
