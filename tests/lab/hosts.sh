@@ -8,6 +8,7 @@
 
 : "${LAB_DIR:=${TMPDIR:-/tmp}/slullamafs-lab.$(id -u)}"
 LAB_HOSTS=(login n1 n2)
+LAB_USERS=(alice:20001 mallory:20002)
 
 # For wait_for.
 # shellcheck source=../tap.sh
@@ -69,6 +70,21 @@ lab_enter() {
 	"${enter[@]}" env -i -C "$home" HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/bash \
 		LANG=C.UTF-8 TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 		"${drop[@]}" "$@" 9>&-
+}
+
+# lab_make_homes: the users' homes with what a new user has, and nothing else.
+lab_make_homes() {
+	local user uid home
+	for user in "${LAB_USERS[@]}"; do
+		uid=${user#*:} user=${user%:*} home=$LAB_DIR/home/${user%:*}
+		mkdir -p "$home"
+		find "$home" -mindepth 1 -delete
+		cp -a /etc/skel/. "$home"
+		mkdir "$home/.ssh" "$home/bin"
+		cp "$LAB_DIR/keys/$user.pub" "$home/.ssh/authorized_keys"
+		chmod 700 "$home" "$home/.ssh"
+		chown -R "$uid:$uid" "$home"
+	done
 }
 
 # lab_as_user COMMAND...: run COMMAND on the login node as the cluster's user, without SSH between.

@@ -53,10 +53,10 @@ lab_start() {
 	trap 'exit 143' TERM HUP
 	# shellcheck source=/dev/null
 	. "$LAB_DIR/env"
-	# A test that shared this lab and was killed may have left a fault or a job.
+	# What an earlier test of this lab has left: a fault or a job if it was killed, and files.
 	lab_faults_off
 	lab_cancel_all || bail 'jobs of an earlier test do not end'
-	rm -rf "$LAB_HOME/.slullamafs"
+	lab_make_homes || bail 'the homes cannot be emptied'
 }
 
 lab_finish() {

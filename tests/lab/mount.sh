@@ -91,14 +91,14 @@ job_of_is() {
 	[ "$(job_of "$1")" = "$2" ]
 }
 
-# last_job: the highest number that Slurm has given.
+# last_job: the highest number that Slurm has given. An array's tasks have one each (%A), whatever they are called (%i).
 last_job() {
-	lab_enter login squeue -h -t all -o %i | sort -n | tail -n 1
+	lab_enter login squeue -h -r -t all -o %A | sort -n | tail -n 1
 }
 
-# jobs_since NUMBER: how many jobs were submitted after that one.
+# jobs_since NUMBER: how many jobs of alice's were submitted after that one.
 jobs_since() {
-	lab_enter login squeue -h -t all -o %i | awk -v last="${1:-0}" '$1 > last' | wc -l
+	lab_enter login squeue -h -r -t all -u alice -o %A | awk -v last="${1:-0}" '$1 + 0 > last + 0' | wc -l
 }
 
 # logins: how often somebody has logged in to the login node as alice.
