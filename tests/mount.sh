@@ -24,9 +24,10 @@ mkdir -m 700 "$XDG_RUNTIME_DIR" "$XDG_STATE_HOME" "$XDG_CONFIG_HOME"
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=1:log_path=$T/sanitizer}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:log_path=$T/sanitizer}
 
-# The daemon of the mount at $1 (default $M): the one whose arguments name it.
+# The daemon of the mount at $1 (default $M): the oldest process whose arguments name it. A child that it is about to make into another
+# program has them too, and may have a lower number.
 daemon_pid() {
-	pgrep -f -- "slullamafs mount ${1:-$M}( |\$)" | head -n 1
+	pgrep -o -f -- "slullamafs mount ${1:-$M}( |\$)"
 }
 
 # A zombie counts as gone: whether it is ever reaped depends on the machine's pid 1.

@@ -13,7 +13,7 @@ killed() {
 	local pid
 	pid=$(daemon_pid)
 	kill -KILL "$pid"
-	wait_for 20 process_gone "$pid" && wait_for 20 not_mounted
+	wait_for 60 process_gone "$pid" && wait_for 60 not_mounted || { diag "$pid: $(cat "/proc/$pid/status" 2>&1)"; false; }
 }
 
 uptime_ms() {
