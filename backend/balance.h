@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "backend/base/buf.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* What a balancer in front has to know: which services there are, and where each is served right now. Pure, for the
  * gateway's /traefik/config and for the verbs that write files alike. A service without a healthy job is left out, so
  * that nothing is sent to a dead port. */

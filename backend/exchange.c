@@ -7,8 +7,8 @@
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
 #include "backend/house.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 
 #include <errno.h>
 #include <stdarg.h>

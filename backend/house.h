@@ -7,7 +7,7 @@
 #include "backend/base/buf.h"
 #include "backend/base/growing.h"
 #include "backend/base/mailbox.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* Everything that one mount owns, and the two doors show. Loop thread. */
 
 struct model;

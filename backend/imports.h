@@ -3,7 +3,7 @@
 #define BACKEND_IMPORTS_H
 #include <jansson.h>
 #include <stddef.h>
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/scheduler/scheduler.h"
 /* Services of jobs of the user's that are not ours, as forever-slurm submits them: such a job says in its Comment where it
  * serves, "traefik,<service>,http://<host>:<port>", and further fields after it. Pure. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/metrics.h"
-#include "backend/cluster.h"
-#include "backend/history.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/cluster/cluster.h"
+#include "backend/history/history.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 
 static void family(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -98,7 +98,8 @@ static void store(const struct house *h, struct buf *out)
 {
     struct store_counts c = store_counts(history_store(h));
 
-    family(out, "store_commits_total", "counter", "Transactions of the store, each with an fsync if durable.");
+    family(out, "store_commits_total", "counter",
+           "Transactions of the store, each with an fsync if durable.");
     buf_addf(out, "slullamafs_store_commits_total %llu\n", (unsigned long long)c.commits);
     family(out, "store_synced_total", "counter", "Steps of prompts in these that had to be on disk at once.");
     buf_addf(out, "slullamafs_store_synced_total %llu\n", (unsigned long long)c.now);

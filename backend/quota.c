@@ -3,8 +3,8 @@
 #include "backend/base/alloc.h"
 #include "backend/base/list.h"
 #include "backend/base/timer.h"
-#include "backend/batch.h"
-#include "backend/chat.h"
+#include "backend/batch/batch.h"
+#include "backend/chat/chat.h"
 #include "backend/house.h"
 
 #include <errno.h>

@@ -9,7 +9,7 @@
 #include "backend/base/utf8.h"
 #include "backend/engine/body.h"
 #include "backend/house.h"
-#include "backend/params.h"
+#include "backend/config/params.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef BACKEND_SETTINGS_H
 #define BACKEND_SETTINGS_H
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/pair.h"
 /* What a model says of each request that does not say otherwise: its system prompt and its parameters. Each is what the
  * configuration says until somebody writes another; that one is kept in the mount's state directory. Loop thread. */

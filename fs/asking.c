@@ -5,7 +5,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 #include "backend/base/utf8.h"
-#include "backend/chat.h"
+#include "backend/chat/chat.h"
 #include "fs/binding.h"
 #include "fs/tree_inside.h"
 

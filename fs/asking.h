@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef FS_ASKING_H
 #define FS_ASKING_H
-#include "backend/images.h"
-#include "backend/model.h"
+#include "backend/images/images.h"
+#include "backend/model/model.h"
 #include "backend/prompt.h"
-#include "backend/record.h"
+#include "backend/history/record.h"
 #include "fs/node.h"
 /* One turn at `ask`, or at the first file of another pair: from its first written byte (a draft) through the prompt to the answer that its asker
  * reads. Each has an inode of its own behind the names `reply` and `error` (FACTS A.7: the page cache

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "backend/read_as.h"
+#include "backend/images/read_as.h"
 /* Who is calling, and whose child it is: the facts that bind a reader of `reply` to what it asked
  * (CONTRACT.md 4.1). */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* slullamafs VERB, and mount.slullamafs by its name: the table of programs. */
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/parrot/parrot.h"
-#include "backend/read_as.h"
+#include "backend/images/read_as.h"
 #include "backend/transport/askpass.h"
 #include "fs/connect.h"
 #include "fs/key.h"

@@ -2,7 +2,7 @@
 /* What an earlier mount left: each of its askings begins again where the store knows it to be. */
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
-#include "backend/chat.h"
+#include "backend/chat/chat.h"
 #include "fs/asking_inside.h"
 #include "fs/binding.h"
 

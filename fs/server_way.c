@@ -3,7 +3,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/private_dir.h"
 #include "backend/base/private_file.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <errno.h>
 #include <stdio.h>

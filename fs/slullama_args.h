@@ -2,7 +2,7 @@
 #ifndef FS_SLULLAMA_ARGS_H
 #define FS_SLULLAMA_ARGS_H
 #include <stdbool.h>
-#include "backend/config_slullama.h"
+#include "backend/config/config_slullama.h"
 /* The command line of serve, connect and status, which share most of their options. */
 
 enum slullama_verb { VERB_SERVE = 1, VERB_CONNECT = 2, VERB_STATUS = 4 };

@@ -3,12 +3,12 @@
  * lines are numbered (batch_index.c), sent as the model has slots (batch_pump.c) and their results written
  * (batch_results.c), until each line has one. `pause` lets those under way be answered; `cancel` does not; both can go on
  * by `start`. What the state directory has of it is enough to go on from after a crash. */
-#include "backend/batch.h"
+#include "backend/batch/batch.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/batch_inside.h"
+#include "backend/batch/batch_inside.h"
 #include "backend/house.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 #include "backend/quota.h"
 
 #include <errno.h>

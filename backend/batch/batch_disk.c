@@ -5,9 +5,9 @@
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
 #include "backend/base/private_file.h"
-#include "backend/batch_inside.h"
+#include "backend/batch/batch_inside.h"
 #include "backend/house.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 
 #include <errno.h>
 #include <stdlib.h>

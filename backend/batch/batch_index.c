@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/batch_index.h"
+#include "backend/batch/batch_index.h"
 #include "backend/base/alloc.h"
 #include "backend/base/hash.h"
 

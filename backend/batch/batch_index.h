@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "backend/base/err.h"
-#include "backend/batch_line.h"
+#include "backend/batch/batch_line.h"
 /* Where the lines of in.jsonl are: the file `index` beside it has one entry of a fixed size for each line that is not
  * empty, so that a batch of a million lines goes on after a crash without reading them again. Nothing here has state of
  * the loop's: the functions may wait for a disk, and run in the loop's pool of threads. */

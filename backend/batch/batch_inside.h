@@ -4,11 +4,11 @@
 #include <uv.h>
 #include "backend/base/list.h"
 #include "backend/base/timer.h"
-#include "backend/batch.h"
-#include "backend/batch_index.h"
-#include "backend/batch_line.h"
-#include "backend/batch_results.h"
-#include "backend/call.h"
+#include "backend/batch/batch.h"
+#include "backend/batch/batch_index.h"
+#include "backend/batch/batch_line.h"
+#include "backend/batch/batch_results.h"
+#include "backend/batch/call.h"
 /* What the files of a batch share of it: batch.c (states), batch_pump.c (lines on their way), batch_disk.c (work in the
  * pool of threads), batch_status.c and batches.c (all of them, and their folders). */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/batch_line.h"
+#include "backend/batch/batch_line.h"
 #include "backend/base/alloc.h"
 #include "backend/base/utf8.h"
 #include "backend/engine/body.h"

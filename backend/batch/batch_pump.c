@@ -5,12 +5,12 @@
  * those. What the model fails at, rather than the line, counts against no line: the batch rests, longer each time. */
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/batch_hours.h"
-#include "backend/batch_inside.h"
+#include "backend/config/batch_hours.h"
+#include "backend/batch/batch_inside.h"
 #include "backend/engine/engine.h"
 #include "backend/house.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "backend/settings.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/batch_results.h"
+#include "backend/batch/batch_results.h"
 #include "backend/base/alloc.h"
-#include "backend/batch_line.h"
+#include "backend/batch/batch_line.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a batch shows of itself: CONTRACT.md section 5. */
 #include "backend/base/alloc.h"
-#include "backend/batch_inside.h"
+#include "backend/batch/batch_inside.h"
 #include "backend/house.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 
 #include <math.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/call.h"
+#include "backend/batch/call.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 #include "backend/engine/engine.h"
 #include "backend/engine/message.h"
 #include "backend/house.h"
 #include "backend/http/http_client.h"
-#include "backend/job.h"
+#include "backend/job/job.h"
 
 #include <errno.h>
 #include <stdio.h>

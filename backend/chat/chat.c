@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of one conversation: its questions in their order, and what becomes of its messages. Of those in the queue the
  * first is the engine's; the others are held (exchange.h), so that the model counts, cancels and stops them as any. */
-#include "backend/chat.h"
+#include "backend/chat/chat.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
-#include "backend/chats_inside.h"
-#include "backend/history.h"
+#include "backend/chat/chats_inside.h"
+#include "backend/history/history.h"
 #include "backend/house.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 #include "backend/prompt.h"
-#include "backend/record.h"
+#include "backend/history/record.h"
 #include "backend/settings.h"
 
 #include <errno.h>

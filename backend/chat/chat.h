@@ -9,7 +9,7 @@
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
 #include "backend/base/list.h"
-#include "backend/chat_messages.h"
+#include "backend/chat/chat_messages.h"
 #include "backend/pair.h"
 /* Conversations: the directories of a model's chats/, each of one user. A chat has messages, which each of its questions
  * brings along, and a queue of questions, of which one at a time is the engine's; so each sees the answers before it. A

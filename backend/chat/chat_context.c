@@ -2,8 +2,8 @@
 /* How full the context of a conversation is. Engines tell the tokens of what was; those of what comes are guessed from
  * them, at as many bytes a token as the last turn had. Nothing here is exact, and need not be: an engine that has no room
  * says so by itself. */
-#include "backend/chat.h"
-#include "backend/model.h"
+#include "backend/chat/chat.h"
+#include "backend/model/model.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/chat_messages.h"
+#include "backend/chat/chat_messages.h"
 #include "backend/base/alloc.h"
 #include "backend/engine/body.h"
 

@@ -2,10 +2,10 @@
 /* The rows of conversations (schema.c), written and read back. */
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/chats_inside.h"
-#include "backend/history.h"
+#include "backend/chat/chats_inside.h"
+#include "backend/history/history.h"
 #include "backend/house.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 #include "backend/settings.h"
 
 #include <string.h>

@@ -4,10 +4,10 @@
 #include "backend/base/alloc.h"
 #include "backend/base/hash.h"
 #include "backend/base/timer.h"
-#include "backend/chats_inside.h"
-#include "backend/history.h"
+#include "backend/chat/chats_inside.h"
+#include "backend/history/history.h"
 #include "backend/house.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 #include "backend/settings.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef BACKEND_CHATS_INSIDE_H
 #define BACKEND_CHATS_INSIDE_H
-#include "backend/chat.h"
+#include "backend/chat/chat.h"
 #include "backend/store/store.h"
 /* What chat.c (the life of one), chats.c (the set of them) and chat_store.c (their rows) share. */
 

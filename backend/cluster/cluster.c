@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* One cluster: its way in, its scheduler, and when to ask it about all our jobs at once. */
-#include "backend/cluster.h"
+#include "backend/cluster/cluster.h"
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
-#include "backend/found.h"
+#include "backend/cluster/found.h"
 #include "backend/house.h"
-#include "backend/job.h"
-#include "backend/model.h"
-#include "backend/recover.h"
-#include "backend/remote.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
+#include "backend/job/recover.h"
+#include "backend/remote/remote.h"
 
 #include <errno.h>
 #include <stdlib.h>

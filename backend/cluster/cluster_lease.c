@@ -2,12 +2,12 @@
 /* Leases by signal: jobs whose nodes do not see our files ask in their Comment for signs of life through the
  * scheduler. Such a sign costs its controller a little for each job, so all jobs of a cluster share one command,
  * and it comes no oftener than the shortest lease needs. */
-#include "backend/cluster.h"
+#include "backend/cluster/cluster.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
 #include "backend/house.h"
-#include "backend/job.h"
+#include "backend/job/job.h"
 
 #include <errno.h>
 #include <stdio.h>

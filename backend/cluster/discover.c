@@ -4,7 +4,7 @@
 #include "backend/base/buf.h"
 #include "backend/base/log.h"
 #include "backend/engine/engine.h"
-#include "backend/found.h"
+#include "backend/cluster/found.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of found models and its file, found.json in the state directory: an object of "CLUSTER PLACE" to arrays. */
-#include "backend/found.h"
+#include "backend/cluster/found.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
 #include "backend/base/private_file.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 
 #include <errno.h>
 #include <stdlib.h>

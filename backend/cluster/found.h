@@ -2,7 +2,7 @@
 #ifndef BACKEND_FOUND_H
 #define BACKEND_FOUND_H
 #include <jansson.h>
-#include "backend/cluster.h"
+#include "backend/cluster/cluster.h"
 #include "backend/house.h"
 /* Models that are found rather than configured: in a directory of a cluster (key discover), or by asking an engine that
  * is awake. What was found is kept in the state directory, so that the next mount shows it before it has connected to

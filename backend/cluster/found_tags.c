@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The models that an Ollama of slullama's file has beside those of pre_pull. */
 #include "backend/base/alloc.h"
-#include "backend/found.h"
-#include "backend/job_ask.h"
+#include "backend/cluster/found.h"
+#include "backend/job/job_ask.h"
 
 #include <stdlib.h>
 

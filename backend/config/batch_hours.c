@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/batch_hours.h"
+#include "backend/config/batch_hours.h"
 
 #include <errno.h>
 #include <stdio.h>

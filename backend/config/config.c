@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* From TOML to structs, step by step, and the rules between tables: what need not be written, aliases, names that
  * nobody has. Every message is "FILE:LINE: what, and the way out". */
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/base/alloc.h"
-#include "backend/config_inside.h"
-#include "backend/config_slullama.h"
+#include "backend/config/config_inside.h"
+#include "backend/config/config_slullama.h"
 
 #include <errno.h>
 #include <stdarg.h>

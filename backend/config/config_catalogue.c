@@ -5,7 +5,7 @@
  *
  * Each entry becomes the table of a model, as if it stood in the configuration. */
 #include "backend/base/alloc.h"
-#include "backend/config_inside.h"
+#include "backend/config/config_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /* What a text or a name of the configuration may look like. */
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -5,9 +5,9 @@
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/toml.h"
-#include "backend/config_ollama.h"
-#include "backend/config_slullama.h"
-#include "backend/config_table.h"
+#include "backend/config/config_ollama.h"
+#include "backend/config/config_slullama.h"
+#include "backend/config/config_table.h"
 
 #include <errno.h>
 #include <fcntl.h>

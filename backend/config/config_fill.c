@@ -2,7 +2,7 @@
 /* From tables to structs: what fills a key is the model's table, else its cluster's, else the default; then the rules
  * between the keys of one table. What a single key may be is in config_table.c. */
 #include "backend/base/alloc.h"
-#include "backend/config_inside.h"
+#include "backend/config/config_inside.h"
 #include "backend/engine/template.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A model that was found while the configuration is in use: read as if it stood there. */
 #include "backend/base/alloc.h"
-#include "backend/config_inside.h"
+#include "backend/config/config_inside.h"
 
 #include <errno.h>
 #include <stdlib.h>

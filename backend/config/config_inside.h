@@ -3,7 +3,7 @@
 #define BACKEND_CONFIG_INSIDE_H
 #include <jansson.h>
 #include "backend/base/toml.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 /* What the steps of reading a configuration share: config.c takes them in order. Each returns 0, or -EINVAL with
  * "FILE:LINE: what, and the way out" in r->e. */
 

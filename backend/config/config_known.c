@@ -2,8 +2,8 @@
 /* Which tables and keys may stand in a configuration; what is none is told with the nearest that is. */
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
-#include "backend/config_inside.h"
-#include "backend/config_slullama.h"
+#include "backend/config/config_inside.h"
+#include "backend/config/config_slullama.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Asks this machine's Ollama for its models. Source: ollama/ollama, docs/api.md, and envconfig/config.go for OLLAMA_HOST. */
-#include "backend/config_ollama.h"
+#include "backend/config/config_ollama.h"
 #include "backend/base/alloc.h"
 #include "backend/base/peer.h"
 #include "backend/base/timer.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <netinet/in.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The type of the key `params`: a table that params.c checks. */
-#include "backend/config_table.h"
-#include "backend/params.h"
+#include "backend/config/config_table.h"
+#include "backend/config/params.h"
 
 #include <errno.h>
 #include <stdlib.h>

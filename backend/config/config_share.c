@@ -2,7 +2,7 @@
 /* Models that live in one job: what one of them says of the job counts for all, and two that say different things are
  * told so. The first of them is the one whose job it is. */
 #include "backend/base/alloc.h"
-#include "backend/config_inside.h"
+#include "backend/config/config_inside.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* slullama's file as it is. One table says for each of its keys the default, the environment variable, the option and
  * the key of ours that it becomes; the few that become something else have a function below. */
-#include "backend/config_slullama.h"
+#include "backend/config/config_slullama.h"
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/log.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every key of the configuration. Source of the keys and defaults: CONTRACT.md section 9. */
-#include "backend/config_table.h"
-#include "backend/batch_hours.h"
+#include "backend/config/config_table.h"
+#include "backend/config/batch_hours.h"
 
 #include <limits.h>
 

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* Inside of the configuration: the table of keys and the types that its rows name. A new key is a field in
  * config.h and a row in config_table.c; reading, checking, defaults, freeing, the file `config` and the
  * reference all walk the table. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The configuration as text: what is in effect, and the reference of all keys. */
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <string.h>
 

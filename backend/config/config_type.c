@@ -2,7 +2,7 @@
 /* The types of configuration keys: how a value is checked and stored, written and freed. */
 #include "backend/base/alloc.h"
 #include "backend/base/units.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <errno.h>
 #include <stdio.h>

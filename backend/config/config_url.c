@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The address of a gateway: http[s]://HOST[:PORT], without a path, a user or anything behind it. */
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <errno.h>
 #include <stdio.h>

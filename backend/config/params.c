@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of parameters. Sources: OpenAI API reference, "Create chat completion"; llama-server's README (b4748) and
  * vLLM's "Extra parameters" for those that OpenAI's has not. */
-#include "backend/params.h"
+#include "backend/config/params.h"
 #include "backend/base/nearest.h"
 
 #include <errno.h>

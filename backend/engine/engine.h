@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/http/http_client.h"
 /* What runs inside a job and answers: how it is started, when it is healthy, how it proves that it is ours. A
  * new engine is a row in engines[] (engine.c) and a text file with its shell lines beside it. */

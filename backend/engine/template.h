@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* Job scripts of the user's own (`job_template`): read, checked, and their placeholders replaced. script.c puts the
  * result into our script, which runs it on the node as its engine.
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The index of history: a sorted array for each user and model. */
-#include "backend/history.h"
+#include "backend/history/history.h"
 #include "backend/base/alloc.h"
 #include "backend/base/hash.h"
-#include "backend/history_inside.h"
+#include "backend/history/history_inside.h"
 #include "backend/house.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What is too old or too much leaves history in small steps, between which other operations of the store come. */
-#include "backend/history_inside.h"
+#include "backend/history/history_inside.h"
 #include "backend/house.h"
-#include "backend/record.h"
+#include "backend/history/record.h"
 
 #define STEP     64    /* exchanges; a step costs some milliseconds */
 #define LOOK_MS  60000 /* how late an old one may go */

@@ -4,7 +4,7 @@
 #include "backend/base/boot_linux.h"
 #include "backend/base/list.h"
 #include "backend/base/timer.h"
-#include "backend/history.h"
+#include "backend/history/history.h"
 /* What history.c (the index), history_store.c (opening, and what is wrong with the disk) and history_clean.c
  * share. */
 

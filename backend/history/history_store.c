@@ -3,7 +3,7 @@
  * takes nothing. */
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/history_inside.h"
+#include "backend/history/history_inside.h"
 #include "backend/house.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of one question as the store sees it: each step writes the row as it is then. */
 #include "backend/base/alloc.h"
-#include "backend/chat.h"
-#include "backend/record_inside.h"
+#include "backend/chat/chat.h"
+#include "backend/history/record_inside.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
 #ifndef BACKEND_RECORD_INSIDE_H
 #define BACKEND_RECORD_INSIDE_H
 #include "backend/base/timer.h"
-#include "backend/history.h"
+#include "backend/history/history.h"
 #include "backend/house.h"
 #include "backend/prompt.h"
-#include "backend/record.h"
+#include "backend/history/record.h"
 /* What record.c (a life), record_row.c (its row), record_status.c (its JSON) and record_load.c (at the beginning)
  * share. */
 

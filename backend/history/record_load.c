@@ -2,7 +2,7 @@
 /* What the last mount left: read once, at the beginning. */
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/record_inside.h"
+#include "backend/history/record_inside.h"
 
 #include <stdlib.h>
 #include <string.h>

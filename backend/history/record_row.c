@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The statements that write a question's row and texts. */
-#include "backend/record_inside.h"
+#include "backend/history/record_inside.h"
 
 #include <string.h>
 

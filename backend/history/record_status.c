@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* history/<id>/status, as CONTRACT.md section 5 shows it. */
-#include "backend/record_inside.h"
+#include "backend/history/record_inside.h"
 
 #include <string.h>
 

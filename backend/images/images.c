@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/images.h"
+#include "backend/images/images.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 #include "backend/engine/image_url.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef BACKEND_IMAGES_H
 #define BACKEND_IMAGES_H
-#include "backend/read_as.h"
+#include "backend/images/read_as.h"
 /* The images of a chat request that are named by paths: each is read as the asker may, one after the other, and becomes a data
  * URL in the request. Loop thread. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/read_as_inside.h"
+#include "backend/images/read_as_inside.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 #include "backend/transport/proc.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The child that reads a file as another user: our own program, in this role. See read_as.h. It has nothing of the daemon but
  * three descriptors; once it is that user the kernel decides what may be read. */
-#include "backend/read_as_inside.h"
+#include "backend/images/read_as_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #ifndef BACKEND_READ_AS_INSIDE_H
 #define BACKEND_READ_AS_INSIDE_H
 #include <stdint.h>
-#include "backend/read_as.h"
+#include "backend/images/read_as.h"
 /* What the two sides say to each other: the daemon gives this and the path on standard input, both files in memory; the
  * child writes what it has read to standard output, and its exit status is 0 or the errno. */
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* One job: its states, and what each piece of news means. The scheduler is asked by job_submit.c and heard by
  * job_seen.c; the engine's word comes from job_link.c, the script's own from job_watch.c. */
-#include "backend/job_private.h"
+#include "backend/job/job_private.h"
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/log.h"
 #include "backend/base/random.h"
 #include "backend/exchange.h"
-#include "backend/found.h"
+#include "backend/cluster/found.h"
 
 #include <errno.h>
 #include <stdarg.h>

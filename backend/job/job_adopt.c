@@ -3,8 +3,8 @@
  * confirmed; the next daemon takes it up by that; and a daemon that ends in order may leave it, with its
  * idle_timeout as the lease. */
 #include "backend/base/alloc.h"
-#include "backend/job_private.h"
-#include "backend/job_record.h"
+#include "backend/job/job_private.h"
+#include "backend/job/job_record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/job_ask.h"
+#include "backend/job/job_ask.h"
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
-#include "backend/cluster.h"
+#include "backend/cluster/cluster.h"
 #include "backend/house.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef BACKEND_JOB_ASK_H
 #define BACKEND_JOB_ASK_H
 #include <jansson.h>
-#include "backend/job.h"
+#include "backend/job/job.h"
 /* What an Ollama in a job tells of its models. Source: ollama/ollama, docs/api.md, "List Local Models" and "List Running
  * Models". */
 

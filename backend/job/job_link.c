@@ -5,9 +5,9 @@
 #include "backend/base/log.h"
 #include "backend/exchange.h"
 #include "backend/http/http_client.h"
-#include "backend/job_private.h"
-#include "backend/job_ask.h"
-#include "backend/remote.h"
+#include "backend/job/job_private.h"
+#include "backend/job/job_ask.h"
+#include "backend/remote/remote.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/job_ask.h"
+#include "backend/job/job_ask.h"
 #include "backend/base/alloc.h"
 
 #include <stdlib.h>

@@ -2,11 +2,11 @@
 #ifndef BACKEND_JOB_PRIVATE_H
 #define BACKEND_JOB_PRIVATE_H
 #include "backend/base/timer.h"
-#include "backend/cluster.h"
+#include "backend/cluster/cluster.h"
 #include "backend/engine/progress.h"
 #include "backend/house.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 /* What job.c (states), job_submit.c and job_seen.c (its scheduler), job_watch.c (its files on the cluster)
  * and job_link.c (its engine) share of a job. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/job_record.h"
+#include "backend/job/job_record.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
 #include "backend/base/private_file.h"

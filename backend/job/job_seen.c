@@ -2,7 +2,7 @@
 /* What the scheduler says of a job, as the whole queries of its cluster show it. Only what is said counts: a
  * failed query is no news, and one that does not list the job may be a slip. */
 #include "backend/base/alloc.h"
-#include "backend/job_private.h"
+#include "backend/job/job_private.h"
 
 #include <errno.h>
 #include <stdio.h>

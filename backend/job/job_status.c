@@ -2,7 +2,7 @@
 /* A job as people see it. */
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
-#include "backend/job_private.h"
+#include "backend/job/job_private.h"
 
 #include <stdlib.h>
 #include <string.h>

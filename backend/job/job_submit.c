@@ -5,8 +5,8 @@
  * to be over. */
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/job_private.h"
-#include "backend/remote.h"
+#include "backend/job/job_private.h"
+#include "backend/remote/remote.h"
 
 #include <errno.h>
 #include <stdlib.h>

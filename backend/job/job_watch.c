@@ -5,7 +5,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
 #include "backend/base/random.h"
-#include "backend/job_private.h"
+#include "backend/job/job_private.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/recover.h"
+#include "backend/job/recover.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
-#include "backend/cluster.h"
+#include "backend/cluster/cluster.h"
 #include "backend/house.h"
-#include "backend/job.h"
-#include "backend/job_record.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/job/job_record.h"
+#include "backend/model/model.h"
 
 #include <stdlib.h>
 #include <string.h>

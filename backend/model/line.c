@@ -5,7 +5,7 @@
  *
  * Each search walks the line from the end that is near to what it looks for: one step for the only asker, all of
  * max_queue at the worst. */
-#include "backend/line.h"
+#include "backend/model/line.h"
 
 void line_init(struct line *l)
 {

@@ -4,8 +4,8 @@
  * came; when the last answer has ended and nobody asks for idle_timeout, the jobs are cancelled. Its state follows
  * from the best of its jobs. The last one that is taken away while somebody waits is replaced; if a person cancels
  * it, it is let go, and those who waited for it are told so. model_jobs.c has the set of jobs. */
-#include "backend/model_private.h"
-#include "backend/remote.h"
+#include "backend/model/model_private.h"
+#include "backend/remote/remote.h"
 #include "backend/base/alloc.h"
 #include "backend/settings.h"
 

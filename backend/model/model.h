@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include "backend/base/err.h"
 #include "backend/base/list.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* The life of one model: it sleeps until a question comes, holds questions while a job starts, hands them out
  * to the slots of its jobs in order, and goes to sleep when nobody asked for idle_timeout. model.c has the state
  * table. Loop thread. */

@@ -4,8 +4,8 @@
  * cancelled when those that it has are answered. Where the scheduler can, the jobs are kept on different nodes. */
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
-#include "backend/cluster.h"
-#include "backend/model_private.h"
+#include "backend/cluster/cluster.h"
+#include "backend/model/model_private.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * then the least active, or, where load allows, the one that had a question with the same beginning last, whose engine has
  * that beginning in its cache. A job that lost this
  * question is passed over while another is healthy. Who asks one job is answered by that one. */
-#include "backend/job_ask.h"
-#include "backend/model_private.h"
+#include "backend/job/job_ask.h"
+#include "backend/model/model_private.h"
 
 static bool is_open(const struct model *m, const struct job *j)
 {
@@ -119,7 +119,11 @@ int model_free_slots(const struct model *m)
 {
     int n = 0;
 
-    list_for_each(j, &m->house->jobs, struct job, link) if (is_open(m, j)) n += m->cfg->slots - j->n_active + j->n_piped;
+    list_for_each(j, &m->house->jobs, struct job, link)
+    {
+        if (is_open(m, j))
+            n += m->cfg->slots - j->n_active + j->n_piped;
+    }
     return n;
 }
 

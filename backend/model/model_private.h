@@ -4,10 +4,10 @@
 #include "backend/base/timer.h"
 #include "backend/exchange.h"
 #include "backend/house.h"
-#include "backend/job.h"
-#include "backend/line.h"
-#include "backend/model.h"
-#include "backend/model_table.h"
+#include "backend/job/job.h"
+#include "backend/model/line.h"
+#include "backend/model/model.h"
+#include "backend/model/model_table.h"
 /* What the files of a model share of it: model.c (states), model_jobs.c (the set of its jobs), model_scale.c (how
  * many there should be), model_relay.c (time limits), model_queue.c (questions), model_pick.c (which job a question
  * goes to) and model_status.c. */

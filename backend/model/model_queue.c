@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The questions of one model: they wait in line (line.c has their order), are handed to the slots of its jobs, go
  * back to their place when their engine is lost, and are counted when they end. */
-#include "backend/model_private.h"
-#include "backend/job_ask.h"
+#include "backend/model/model_private.h"
+#include "backend/job/job_ask.h"
 #include "backend/quota.h"
 
 #include <errno.h>

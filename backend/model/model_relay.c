@@ -4,8 +4,8 @@
  * no more: model_jobs.c begins another in its place, and when that one is healthy lets the old one finish what it
  * streams. A model that nobody asks has no successor begun; the first question near the limit begins it. */
 #include "backend/base/log.h"
-#include "backend/job_private.h"
-#include "backend/model_private.h"
+#include "backend/job/job_private.h"
+#include "backend/model/model_private.h"
 
 #include <errno.h>
 #include <stdio.h>

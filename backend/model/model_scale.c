@@ -2,7 +2,7 @@
 /* How many jobs a model should have. A wake begins `replicas`, or `min` where that is more. One more comes, up to
  * `max`, when questions wait for slots although every job is ready; one goes, down to `min` (or `replicas`), when
  * for idle_timeout one fewer would have been enough. When nobody asks for idle_timeout, all above `min` go. */
-#include "backend/model_private.h"
+#include "backend/model/model_private.h"
 
 #include <errno.h>
 #include <stdio.h>

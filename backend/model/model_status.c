@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A model as people see it. */
 #include "backend/base/alloc.h"
-#include "backend/cluster.h"
-#include "backend/model_private.h"
-#include "backend/remote.h"
+#include "backend/cluster/cluster.h"
+#include "backend/model/model_private.h"
+#include "backend/remote/remote.h"
 
 #include <stdlib.h>
 

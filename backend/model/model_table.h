@@ -3,7 +3,7 @@
 #define BACKEND_MODEL_TABLE_H
 #include <stdbool.h>
 #include <stddef.h>
-#include "backend/model.h"
+#include "backend/model/model.h"
 /* The state table of a model, for model.c and for the test that walks it. */
 
 enum model_event {

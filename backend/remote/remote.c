@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Looks at a team's gateway. One look is a request or two: GET /slullama/status tells by a header whether the server is
  * ours; then GET /v1/models lists what it has. As long as looks succeed the first is left out. */
-#include "backend/remote.h"
+#include "backend/remote/remote.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
 #include "backend/base/private_file.h"
 #include "backend/base/timer.h"
-#include "backend/config_slullama.h"
-#include "backend/config_table.h"
+#include "backend/config/config_slullama.h"
+#include "backend/config/config_table.h"
 #include "backend/engine/message.h"
-#include "backend/found.h"
+#include "backend/cluster/found.h"
 #include "backend/house.h"
-#include "backend/job.h"
-#include "backend/remote_dial.h"
-#include "backend/remote_private.h"
-#include "backend/remote_read.h"
+#include "backend/job/job.h"
+#include "backend/remote/remote_dial.h"
+#include "backend/remote/remote_private.h"
+#include "backend/remote/remote_read.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,9 +3,9 @@
 #define BACKEND_REMOTE_H
 #include <jansson.h>
 #include <stdbool.h>
-#include "backend/cluster.h"
+#include "backend/cluster/cluster.h"
 #include "backend/http/http_client.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 /* The gateway of a team, behind a cluster of kind "gateway": a server of ours, or slullama's own. Questions go there as they
  * are, and are held there; what is kept here is which models it has and how they are. It is looked at every 30 s, every 2 s
  * while somebody waits, and at once when there is a reason; nothing of that wakes a model. slullama's own server wakes its

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/remote_dial.h"
+#include "backend/remote/remote_dial.h"
 #include "backend/base/alloc.h"
 #include "backend/base/list.h"
 #include "backend/http/tls_stream.h"

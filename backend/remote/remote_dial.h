@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef BACKEND_REMOTE_DIAL_H
 #define BACKEND_REMOTE_DIAL_H
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/http/http_client.h"
 #include "backend/transport/transport.h"
 /* Connections to a team's gateway: a stream through the cluster's transport, sealed where its URL is https. Loop thread. */

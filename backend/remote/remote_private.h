@@ -3,8 +3,8 @@
 #define BACKEND_REMOTE_PRIVATE_H
 #include "backend/base/buf.h"
 #include "backend/base/list.h"
-#include "backend/config.h"
-#include "backend/remote.h"
+#include "backend/config/config.h"
+#include "backend/remote/remote.h"
 /* What remote.c (looking) and remote_wake.c share. */
 
 enum remote_server { SERVER_UNKNOWN, SERVER_OURS, SERVER_SLULLAMA };

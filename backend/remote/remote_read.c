@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/remote_read.h"
+#include "backend/remote/remote_read.h"
 #include "backend/base/alloc.h"
-#include "backend/job_ask.h"
+#include "backend/job/job_ask.h"
 
 #include <errno.h>
 #include <stdbool.h>

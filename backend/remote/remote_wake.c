@@ -5,9 +5,9 @@
 #include "backend/base/timer.h"
 #include "backend/engine/message.h"
 #include "backend/house.h"
-#include "backend/model_private.h"
-#include "backend/remote_private.h"
-#include "backend/remote_read.h"
+#include "backend/model/model_private.h"
+#include "backend/remote/remote_private.h"
+#include "backend/remote/remote_read.h"
 
 #include <errno.h>
 #include <stdlib.h>

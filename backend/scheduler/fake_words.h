@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* The words of cluster->fake, turned into what is to happen to one job or one query. Their meaning stands at
  * the top of fake.c. Pure. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A cluster whose models are those of a team's gateway: nothing is submitted there, asked or ended. What backend/remote.h
+/* A cluster whose models are those of a team's gateway: nothing is submitted there, asked or ended. What backend/remote/remote.h
  * does takes the place of a scheduler; this file is what lets such a cluster be one. */
 #include "backend/scheduler/kinds.h"
 #include "backend/base/alloc.h"

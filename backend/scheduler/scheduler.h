@@ -7,7 +7,7 @@
 #include <time.h>
 #include <uv.h>
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/transport/transport.h"
 /* What starts, lists and ends jobs on one cluster. A new kind is one file and one row in scheduler_kinds[]
  * (scheduler.c). Loop thread only; no callback is called inside the call that caused it, and each exactly

@@ -3,7 +3,7 @@
 #define BACKEND_TRANSPORT_CONTROL_PATH_H
 #include <stdbool.h>
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* Where ssh's control sockets lie, and whose they are. A name is KEY.PID.START.N: what it leads to (a hash),
  * the daemon that made it (its process and that process's start time, so that a number used again is not
  * taken for it), and a number of its own for each login. So no ssh that is just ending can remove the socket

@@ -8,7 +8,7 @@
 #include <uv.h>
 #include "backend/base/err.h"
 #include "backend/base/list.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* One connection through libssh2, in a thread of its own: login, then channels, then its end. The thread owns the
  * session wholly; it and the loop only pass each other messages. All calls below on the loop thread, none waits. */
 

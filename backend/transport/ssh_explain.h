@@ -3,7 +3,7 @@
 #define BACKEND_TRANSPORT_SSH_EXPLAIN_H
 #include <stdbool.h>
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* What ssh says when it fails, turned into an errno and a sentence with the way out. */
 
 struct ssh_failure {

@@ -2,7 +2,7 @@
 #ifndef BACKEND_TRANSPORT_SSH_QUERY_H
 #define BACKEND_TRANSPORT_SSH_QUERY_H
 #include <uv.h>
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* What ssh(1) would do for a host, asked by `ssh -G`: lines "key value", keys in lower case, everything
  * expanded (ssh_config(5) of OpenSSH 9.2). */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef BACKEND_TRANSPORT_SSH_START_H
 #define BACKEND_TRANSPORT_SSH_START_H
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/transport/proc.h"
 /* The command lines of ssh(1), and its environment. */
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* The way to a login node: commands and byte streams, over one connection that is opened by the first need,
  * kept, and opened again by itself. A new kind is one file and one row in transport_kinds[] (transport.c;
  * what a kind implements stands in transport_private.h). All calls and callbacks on the loop thread; no

@@ -3,7 +3,7 @@
 #define FS_DOOR_HTTP_ACCESS_H
 #include <stdbool.h>
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/http/http.h"
 /* Who may send a request: the rules on Host and Origin that keep web pages of strangers away (CONTRACT.md
  * section 7; a page can post text/plain to 127.0.0.1 without asking, and the browser is then the owner's own

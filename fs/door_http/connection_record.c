@@ -4,7 +4,7 @@
  * need not tell. */
 #include "fs/door_http/connection_inside.h"
 #include "backend/base/alloc.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 #include "fs/door_http/access_log.h"
 #include "fs/door_http/cors.h"
 #include "fs/door_http/figures.h"

@@ -2,7 +2,7 @@
 #ifndef FS_DOOR_HTTP_CORS_H
 #define FS_DOOR_HTTP_CORS_H
 #include "backend/base/buf.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/http/http.h"
 /* What lets web pages of `cors_origins` read our answers, and nobody else's (fetch.spec.whatwg.org, section
  * "CORS protocol"). Pure. */

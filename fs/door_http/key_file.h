@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <time.h>
 #include "backend/base/err.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 /* The file of API keys, STATE_DIR/keys.json, one for all mounts of a state directory. `slullamafs key` writes
  * it, gateways read it. Of a key only its SHA-256 is kept: it is 32 random bytes, so that a slow hash would add
  * nothing. */

@@ -2,7 +2,7 @@
 #ifndef FS_DOOR_HTTP_MODEL_NAME_H
 #define FS_DOOR_HTTP_MODEL_NAME_H
 #include "backend/base/buf.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 
 /* Make a body, JSON or a form, name the model as its engine knows it, where that is a must (Ollama): instead of our own name or an
  * alias, or where no name is given. A body that names something else, or is neither, is left alone. Twice is as good as

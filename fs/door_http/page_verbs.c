@@ -2,7 +2,7 @@
 /* What the buttons of the page do: POST /ui/models/<model>/<verb>, the argument as the body; and GET /ui/models/<model>/log. */
 #include "backend/base/alloc.h"
 #include "backend/base/units.h"
-#include "backend/job.h"
+#include "backend/job/job.h"
 #include "fs/door_http/routes.h"
 
 #include <errno.h>

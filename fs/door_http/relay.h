@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef FS_DOOR_HTTP_RELAY_H
 #define FS_DOOR_HTTP_RELAY_H
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "fs/door_http/connection.h"
 /* A request that an engine answers. */
 

@@ -3,7 +3,7 @@
  * answered by routes_known.c. */
 #include "fs/door_http/routes.h"
 #include "backend/base/alloc.h"
-#include "backend/job.h"
+#include "backend/job/job.h"
 #include "fs/door_http/multipart.h"
 #include "fs/door_http/ollama.h"
 #include "fs/door_http/relay.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef FS_DOOR_HTTP_ROUTES_H
 #define FS_DOOR_HTTP_ROUTES_H
-#include "backend/model.h"
+#include "backend/model/model.h"
 #include "fs/door_http/connection.h"
 
 /* Answer a request, now or later: THE table of routes, CONTRACT.md section 7. */

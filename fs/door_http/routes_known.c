@@ -4,8 +4,8 @@
 #include "fs/door_http/routes.h"
 #include "backend/balance.h"
 #include "backend/base/alloc.h"
-#include "backend/cluster.h"
-#include "backend/job.h"
+#include "backend/cluster/cluster.h"
+#include "backend/job/job.h"
 #include "backend/metrics.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
  * told, node is "(null)" while a job waits) the fields hold what they are meant to. */
 #include "fs/door_http/slullama_status.h"
 #include "backend/base/timer.h"
-#include "backend/job.h"
+#include "backend/job/job.h"
 #include "fs/door_http/routes.h"
 
 #include <stdio.h>

@@ -5,8 +5,8 @@
  * known by then, because echo in bash and dash looks at nothing else. */
 #include "backend/base/alloc.h"
 #include "backend/base/utf8.h"
-#include "backend/chat.h"
-#include "backend/history.h"
+#include "backend/chat/chat.h"
+#include "backend/history/history.h"
 #include "backend/quota.h"
 #include "fs/asking.h"
 #include "fs/binding.h"

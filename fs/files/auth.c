@@ -3,7 +3,7 @@
  * last close and wiped. It answers the question that was asked at the first write and no other. */
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/cluster.h"
+#include "backend/cluster/cluster.h"
 #include "backend/transport/askpass.h"
 #include "fs/files/files.h"
 

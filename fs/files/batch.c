@@ -2,10 +2,10 @@
 /* batch/NAME/: in.jsonl is written and read as a file on a disk is, out.jsonl and errors.jsonl are read; all three are
  * files of the state directory. What is in the page cache is given at once. For the rest a read waits until the pool of
  * threads has it: as long as a read of any file on that disk may take, O_NONBLOCK or not. */
-#include "backend/batch.h"
+#include "backend/batch/batch.h"
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 #include "fs/files/files.h"
 #include "fs/files/verbs.h"
 #include "fs/tree_inside.h"

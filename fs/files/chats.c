@@ -2,8 +2,8 @@
 /* chats/ and chats/NAME/: the names that a caller makes there, and the files of a conversation that others have not. What
  * is in it is seen by its user alone: its sentences go to its `error`, and not to the log. */
 #include "backend/base/alloc.h"
-#include "backend/chat.h"
-#include "backend/model.h"
+#include "backend/chat/chat.h"
+#include "backend/model/model.h"
 #include "backend/quota.h"
 #include "fs/asking.h"
 #include "fs/ctl.h"

@@ -5,8 +5,8 @@
 #include "backend/base/alloc.h"
 #include "backend/base/growing.h"
 #include "backend/base/log.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "fs/files/files.h"
 #include "fs/tree_inside.h"
 

@@ -4,11 +4,11 @@
  * known from the index, so that lookup and stat never wait for a disk. The first read waits until the text is here:
  * as long as a read of any file on that disk may take, and, as there, O_NONBLOCK does not spare it. OPEN could
  * have waited instead, but a read that waits can be interrupted. */
-#include "backend/history.h"
+#include "backend/history/history.h"
 #include "backend/base/alloc.h"
-#include "backend/model.h"
+#include "backend/model/model.h"
 #include "backend/prompt.h"
-#include "backend/record.h"
+#include "backend/history/record.h"
 #include "fs/files/files.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Symbolic links: an alias to its model, a model to its current job and to all of them, a
  * job to its models. */
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "fs/files/files.h"
 
 #include <errno.h>

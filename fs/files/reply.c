@@ -3,7 +3,7 @@
  * to (CONTRACT.md 4.1). Reading `reply` is the one read in the tree that waits, and only while an answer of
  * the reader's own is under way. */
 #include "backend/base/alloc.h"
-#include "backend/chat.h"
+#include "backend/chat/chat.h"
 #include "fs/asking.h"
 #include "fs/binding.h"
 #include "fs/tree.h"

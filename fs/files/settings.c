@@ -2,8 +2,8 @@
 /* The files `system` and `params`, of a model and of a conversation: see whole_file.h. */
 #include "backend/settings.h"
 #include "backend/base/log.h"
-#include "backend/chat.h"
-#include "backend/model.h"
+#include "backend/chat/chat.h"
+#include "backend/model/model.h"
 #include "fs/files/files.h"
 #include "fs/files/whole_file.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The status files: one JSON object on one line, as the things themselves tell it (CONTRACT.md section 5). */
-#include "backend/cluster.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/cluster/cluster.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "fs/files/files.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Short texts: where the gateway is, the shell lines that point a program to it, the configuration, and the
  * script of a job. */
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "fs/files/files.h"
 
 #include <stdlib.h>

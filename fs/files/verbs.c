@@ -4,9 +4,9 @@
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/units.h"
-#include "backend/found.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/cluster/found.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "fs/asking.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* slullamafs models: the models with their descriptions; of a mount, or else of the configuration. */
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "fs/terminal/mount_of.h"
 #include "fs/terminal/terminal.h"
 #include "fs/terminal/tree_files.h"

@@ -5,7 +5,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
 #include "backend/base/units.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "fs/terminal/mount_of.h"
 #include "fs/terminal/own_mount.h"
 #include "fs/terminal/terminal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes are a configuration or an error with the file's name; one that was read can be written and read
  * again. */
-#include "backend/config.h"
+#include "backend/config/config.h"
 
 #include <stdint.h>
 #include <stdlib.h>

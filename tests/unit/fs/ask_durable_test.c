@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A flush or an fsync of `ask` is answered when the prompt is on disk; and what history shows of it. */
 #include "tests/unit/fs/tree_fixture.h"
-#include "backend/history.h"
+#include "backend/history/history.h"
 
 static struct {
     int calls, rc;

@@ -5,8 +5,8 @@
  * and short words for what the tests do with it. Included behind cmocka.h. */
 #include "backend/base/alloc.h"
 #include "backend/base/log.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "fs/asking.h"
 #include "fs/tree.h"
 

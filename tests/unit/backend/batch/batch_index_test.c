@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "backend/base/alloc.h"
-#include "backend/batch_index.h"
+#include "backend/batch/batch_index.h"
 
 #define LINE_MAX_HERE 100
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
-#include "backend/batch_line.h"
+#include "backend/batch/batch_line.h"
 
 static struct batch_request parse(const char *text, bool json)
 {

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "backend/batch_line.h"
-#include "backend/batch_results.h"
+#include "backend/batch/batch_line.h"
+#include "backend/batch/batch_results.h"
 
 #define TOTAL 6
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a batch, with an engine that answers over HTTP, and over mounts. */
-#include "rig.h"
-#include "backend/batch.h"
-#include "backend/batch_inside.h"
-#include "backend/model_private.h"
+#include "../rig.h"
+#include "backend/batch/batch.h"
+#include "backend/batch/batch_inside.h"
+#include "backend/model/model_private.h"
 
 #include <sys/stat.h>
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
-#include "backend/chat_messages.h"
+#include "backend/chat/chat_messages.h"
 
 static int parse(struct messages *m, const char *text, struct err *e)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A conversation: its questions in their order, what of them becomes messages, and what the next mount has of it. */
-#include "rig.h"
-#include "backend/chat.h"
-#include "backend/record.h"
+#include "../rig.h"
+#include "backend/chat/chat.h"
+#include "backend/history/record.h"
 #include "backend/settings.h"
 
 static struct chat *chat(const char *name)

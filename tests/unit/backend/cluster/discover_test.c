@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/found.h"
+#include "backend/cluster/found.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "backend/batch_hours.h"
+#include "backend/config/batch_hours.h"
 
 static bool holds(const char *text, int hour, int minute)
 {

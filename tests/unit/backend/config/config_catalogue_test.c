@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/base/alloc.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 #include "backend/engine/engine.h"
 
 #include <errno.h>

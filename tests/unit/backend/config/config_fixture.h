@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
-#include "backend/config.h"
+#include "backend/config/config.h"
 
 /* A configuration that has to be right; the caller frees it. */
 static struct config *parse(const char *text)

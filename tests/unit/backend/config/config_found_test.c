@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/config.h"
+#include "backend/config/config.h"
 
 #include <errno.h>
 #include <setjmp.h>

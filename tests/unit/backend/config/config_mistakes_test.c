@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a configuration is refused for: the whole sentence of each. */
-#include "backend/config.h"
+#include "backend/config/config.h"
 #include "backend/base/alloc.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <errno.h>
 #include <setjmp.h>

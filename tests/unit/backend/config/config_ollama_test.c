@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/config_ollama.h"
-#include "backend/config.h"
+#include "backend/config/config_ollama.h"
+#include "backend/config/config.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

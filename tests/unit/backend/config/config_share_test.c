@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/base/alloc.h"
-#include "backend/config.h"
+#include "backend/config/config.h"
 
 #include <errno.h>
 #include <setjmp.h>

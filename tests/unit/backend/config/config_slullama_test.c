@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/config_slullama.h"
+#include "backend/config/config_slullama.h"
 #include "backend/base/alloc.h"
-#include "backend/config.h"
-#include "backend/config_table.h"
+#include "backend/config/config.h"
+#include "backend/config/config_table.h"
 
 #include <errno.h>
 #include <setjmp.h>

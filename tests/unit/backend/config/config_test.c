@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config_fixture.h"
 #include "backend/base/alloc.h"
-#include "backend/config_table.h"
+#include "backend/config/config_table.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "backend/params.h"
+#include "backend/config/params.h"
 
 static int check(const char *text, struct err *e)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The index of history: ids that sort, each user's own entries, and bounds that hold. */
 #include "tests/unit/backend/rig.h"
-#include "backend/history.h"
-#include "backend/record.h"
+#include "backend/history/history.h"
+#include "backend/history/record.h"
 
 static void an_id_reads_back_and_sorts_by_time(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the store knows of a question at each moment of its life, as the next mount finds it. */
 #include "tests/unit/backend/rig.h"
-#include "backend/history.h"
-#include "backend/record.h"
+#include "backend/history/history.h"
+#include "backend/history/record.h"
 
 static struct {
     int calls, rc;

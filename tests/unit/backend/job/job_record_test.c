@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The records of jobs: what is written is read, and what is wrong is passed over. */
-#include "rig.h"
-#include "backend/job_record.h"
+#include "../rig.h"
+#include "backend/job/job_record.h"
 
 #include <sys/stat.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A house that was killed, and the next one of the same identity. */
-#include "rig.h"
-#include "backend/job_record.h"
-#include "backend/recover.h"
+#include "../rig.h"
+#include "backend/job/job_record.h"
+#include "backend/job/recover.h"
 
 static char *local(void)
 {

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include "backend/line.h"
+#include "backend/model/line.h"
 
 #define MANY 64
 

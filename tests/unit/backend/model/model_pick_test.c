@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which of several jobs a question goes to. */
-#include "rig.h"
-#include "backend/model_private.h"
+#include "../rig.h"
+#include "backend/model/model_private.h"
 
 static int healthy_jobs(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is answered first, where several ask one model that has fewer slots. */
-#include "rig.h"
-#include "backend/model_private.h"
+#include "../rig.h"
+#include "backend/model/model_private.h"
 
 static bool ended_before(const struct prompt *a, const struct prompt *b)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Models of one share: one set of jobs, each its own questions. */
-#include "rig.h"
-#include "backend/job_ask.h"
-#include "backend/model_private.h"
+#include "../rig.h"
+#include "backend/job/job_ask.h"
+#include "backend/model/model_private.h"
 
 static void open_shared(const char *words, const char *model, const char *other)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a model, from the first question to sleep, on a cluster that does as it is told. */
-#include "rig.h"
-#include "backend/model_table.h"
+#include "../rig.h"
+#include "backend/model/model_table.h"
 
 /* ---- The table */
 

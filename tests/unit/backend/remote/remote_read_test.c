@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/remote_read.h"
+#include "backend/remote/remote_read.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -22,8 +22,8 @@
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
 #include "backend/house.h"
-#include "backend/job.h"
-#include "backend/model.h"
+#include "backend/job/job.h"
+#include "backend/model/model.h"
 #include "fs/door_http/gateway.h"
 
 #define PATIENCE_MS 30000
