@@ -94,6 +94,45 @@ echo x > c.questions
 not_ok 'it fails if a line does' "$examples/batch-with-make" "MODEL=$M/failing"
 cd / || exit
 
+# --- summarise-folder
+mkdir -p "$T/papers/deep"
+printf 'of a\nthing' > "$T/papers/a b"
+echo 'of another' > "$T/papers/deep/c"
+head -c 1000 /dev/zero > "$T/papers/no-text"
+is 'summarise-folder' "$("$examples/summarise-folder" "$M/parrot" "$T/papers" | sort)" \
+	$'a b: Summarise this text in one sentence: of a thing\nc: Summarise this text in one sentence: of another'
+status=0
+out=$("$examples/summarise-folder" "$M/failing" "$T/papers" 2>&1) || status=$?
+is 'it fails if one fails' "$status" 1
+like 'and says which and why' "$out" 'a b failed: .+'
+
+# --- translate-csv
+printf 'id,title\n1,"Wind, sand"\n2,"two\nlines"\n' > "$T/books.csv"
+"$examples/translate-csv" "$M/parrot" title German < "$T/books.csv" > "$T/books.de.csv"
+is 'translate-csv' "$(python3 -c 'import csv, sys; print([r["title (German)"].rsplit("\n\n")[-1] for r in csv.DictReader(open(sys.argv[1]))])' "$T/books.de.csv")" \
+	"['Wind, sand', 'two\\nlines']"
+like 'an unknown column is told' "$("$examples/translate-csv" "$M/parrot" name German < "$T/books.csv" 2>&1)" "no column name: .*title"
+status=0
+out=$("$examples/translate-csv" "$M/failing" title German < "$T/books.csv" 2>&1) || status=$?
+is 'it fails with a row' "$status" 1
+like 'and says why' "$out" '500'
+
+# --- search
+printf '%s\n' 'the keys are in the "blue" bowl' 'milk and bread' 'call Ann' > "$T/notes"
+is 'search finds a line by its own words' "$("$examples/search" "$M/parrot" "$T/notes" milk and bread | head -n 1)" $'1\tmilk and bread'
+is 'again by the vectors that were kept' "$("$examples/search" "$M/parrot" "$T/notes" 'call Ann' | head -n 1)" $'1\tcall Ann'
+not_ok 'it fails with the model' "$examples/search" "$M/broken" "$T/notes" x
+
+# --- ask.vim
+printf 'first\nsecond\nthird\n' > "$T/draft"
+vim_does() {
+	timeout 60 vim -N -u NONE -i NONE -n -es -c "let g:slullamafs_model = '$1'" -S "$examples/ask.vim" -c "$2" -c 'wq' "$T/draft" < /dev/null
+}
+vim_does "$M/parrot" '1,2Ask what is this'
+is 'ask.vim puts the answer below what was asked' "$(cat "$T/draft")" $'first\nsecond\nwhat is this\n\nfirst\nsecond\nthird'
+vim_does "$M/failing" '1Ask'
+like 'or why there is none' "$(sed -n 2p "$T/draft")" '500'
+
 # --- config.toml
 sed 's/^listen = .*/listen = "127.0.0.1:0"/' "$examples/config.toml" > "$T/example.toml"
 mkdir "$T/llm2"
