@@ -64,6 +64,7 @@ void dial_opened(struct dial *d, int fd)
 
 void dial_done(struct dial *d, int fd)
 {
+    d->refused.text[0] = '\0'; /* a session was had: what comes now has another reason */
     if (!tunnel_opened(d, fd))
         end(d, fd, "");
 }

@@ -66,12 +66,38 @@ static void a_program_waits_for_a_session_until_its_deadline(void **state)
     close(three.fd);
 }
 
+/* Its session came in time, and then the far side fell silent: that no session was free before is no news any more. */
+static void a_refusal_that_is_over_is_not_the_reason_of_a_later_failure(void **state)
+{
+    struct bench *b = *state;
+    struct dialled one = { 0 }, two = { 0 };
+    int never = 0;
+
+    b->cluster.tunnel = "exec";
+    transport_pipe(b->t, "echo begun; exec cat", 30000, dial_cb, &one);
+    wait_for(&b->loop, &one.done, 1);
+    assert_true(one.fd >= 0);
+    free(read_until(&b->loop, one.fd, "NOISE\nbegun\n")); /* its shell has read what is changed now */
+    put_file(b->sshd.dir, "home/.bashrc", "exec sleep 600\n");
+    transport_dial(b->t, "127.0.0.1", 1, 15000, dial_cb, &two);
+    wait_within(&b->loop, &never, 1, 1000); /* it is refused meanwhile, at least once */
+    assert_int_equal(two.done, 0);
+    close(one.fd);
+    wait_for(&b->loop, &two.done, 1);
+    put_file(b->sshd.dir, "home/.bashrc", "echo NOISE; echo NOISE >&2\n");
+    assert_int_equal(two.fd, -ETIMEDOUT);
+    assert_non_null(strstr(two.err, "did not open within"));
+    b->cluster.tunnel = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_shell_for_files_makes_room_for_commands, begin_with_1_session,
                                         end),
         cmocka_unit_test_setup_teardown(a_program_waits_for_a_session_until_its_deadline,
+                                        begin_with_1_session, end),
+        cmocka_unit_test_setup_teardown(a_refusal_that_is_over_is_not_the_reason_of_a_later_failure,
                                         begin_with_1_session, end),
     };
 
