@@ -6,7 +6,8 @@
 #include "backend/base/buf.h"
 #include "backend/transport/ssh2_link.h"
 /* The thread of ssh2_link.h, cut into files: ssh2_thread.c has the queues and the poll loop, ssh2_login.c and
- * ssh2_known.c the way in, ssh2_channel.c what runs then. Everything here is the thread's alone and is called on it.
+ * ssh2_known.c the way in, ssh2_channel.c and ssh2_bytes.c what runs then. Everything here is the thread's alone and is
+ * called on it.
  *
  * libssh2 1.10 takes no other packet while one is sent by halves. So it never sees a full socket: its bytes go to `out`,
  * and what would send much waits while there is more in it than SSH2_OUT_LIMIT. */
@@ -66,10 +67,10 @@ void ssh2_known_free(struct ssh2_known *k);
 char *ssh2_known_preference(const struct ssh2_known *k); /* for LIBSSH2_METHOD_HOSTKEY; the caller frees it */
 int ssh2_known_check(struct ssh2_known *k, struct ssh2_thread *t); /* 0, or -1 with the reason */
 
-/* ---- ssh2_key.c: what stands in a file of a private key. */
+/* ---- ssh2_key.c: what stands in a file of a private key, or of the public one whose private half an agent holds. */
 struct ssh2_key {
     char type[64]; /* as SSH calls it: "ssh-ed25519"; "" is not known */
-    bool encrypted;
+    bool encrypted, public_only;
     unsigned char *blob; /* the public key; NULL is not known */
     size_t blob_len;
 };
@@ -78,7 +79,7 @@ void ssh2_key_finish(struct ssh2_key *k);
 char *ssh2_key_base64(const unsigned char *blob, size_t len);
 char *ssh2_file_text(const char *path); /* of at most 1 MiB; NULL: it cannot be read */
 
-/* ---- ssh2_channel.c */
+/* ---- ssh2_channel.c, and of the descriptors ssh2_bytes.c */
 void ssh2_channel_open(struct ssh2_thread *t, const struct ssh2_message *m);
 void ssh2_channel_stop(struct ssh2_thread *t, unsigned id);
 bool ssh2_channels_move(struct ssh2_thread *t); /* whatever can be done now; true: something was */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of private keys, as far as one has to know them before libssh2 opens them: whether a passphrase is needed, and which
- * public key it is. Source: PROTOCOL.key of OpenSSH 9.2; for the older forms the lines of PEM (RFC 7468, RFC 1421). */
+/* Files of keys, as far as one has to know them before libssh2 opens them: whether a passphrase is needed, and which public
+ * key it is. Source: PROTOCOL.key of OpenSSH 9.2; for the older forms the lines of PEM (RFC 7468, RFC 1421). */
 #include "backend/transport/ssh2_inside.h"
 #include "backend/base/alloc.h"
 
@@ -114,21 +114,29 @@ static int read_openssh(struct ssh2_key *k, const unsigned char *p, size_t len)
     return take_blob(k, s, n);
 }
 
+/* One line, TYPE BASE64 COMMENT (sshd(8), AUTHORIZED_KEYS FILE FORMAT). */
+static void read_public_text(struct ssh2_key *k, const char *text)
+{
+    const char *key = strchr(text, ' ');
+    unsigned char *blob;
+
+    if (!key)
+        return;
+    key += strspn(key, " ");
+    int n = decode(key, key + strcspn(key, " \r\n"), &blob);
+    if (n > 0) {
+        take_blob(k, blob, (size_t)n);
+        free(blob);
+    }
+}
+
 /* The public key lies beside one in an older form, or it is not known. */
 static void read_public(struct ssh2_key *k, const char *path)
 {
     char *beside = xasprintf("%s.pub", path), *text = ssh2_file_text(beside);
-    char *key = text ? strchr(text, ' ') : NULL;
-    unsigned char *blob;
 
-    if (key) {
-        key += strspn(key, " ");
-        int n = decode(key, key + strcspn(key, " \r\n"), &blob);
-        if (n > 0) {
-            take_blob(k, blob, (size_t)n);
-            free(blob);
-        }
-    }
+    if (text)
+        read_public_text(k, text);
     free(beside);
     free(text);
 }
@@ -159,7 +167,9 @@ int ssh2_key_read(struct ssh2_key *k, const char *path)
         if (!k->type[0] && strstr(text, "BEGIN RSA PRIVATE KEY"))
             strcpy(k->type, "ssh-rsa");
     } else {
-        rc = -EINVAL;
+        read_public_text(k, text);
+        rc = k->blob ? 0 : -EINVAL;
+        k->public_only = true;
     }
     explicit_bzero(text, strlen(text));
     free(text);

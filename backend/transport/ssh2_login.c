@@ -217,10 +217,11 @@ static void try_file(struct login *l, const char *path)
 
     if (ssh2_key_read(&k, path) < 0)
         return;
-    if (can_use(l, k.type) && host_takes(l, &k)) {
+    char *beside = xasprintf("%s-cert.pub", path);
+    l->beyond[CERTIFICATE] |= access(beside, F_OK) == 0;
+    free(beside);
+    if (!k.public_only && can_use(l, k.type) && host_takes(l, &k)) {
         char *prompt = xasprintf("Enter passphrase for key '%s': ", path);
-        char *beside = xasprintf("%s-cert.pub", path);
-        l->beyond[CERTIFICATE] |= access(beside, F_OK) == 0;
         for (int i = 0; i < (k.encrypted ? TRIES : 1) && !is_in(t) && !over(t); i++) {
             char *passphrase = k.encrypted ? ask(t, prompt) : NULL;
             l->no_answer |= k.encrypted && !passphrase;
@@ -229,7 +230,6 @@ static void try_file(struct login *l, const char *path)
             wipe(passphrase);
         }
         free(prompt);
-        free(beside);
     }
     ssh2_key_finish(&k);
 }

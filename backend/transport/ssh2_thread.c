@@ -191,39 +191,6 @@ bool ssh2_flush(struct ssh2_thread *t)
     return !t->lost;
 }
 
-static ssize_t send_cb(libssh2_socket_t fd, const void *data, size_t len, int flags, void **abstract)
-{
-    struct ssh2_thread *t = *abstract;
-
-    (void)fd;
-    (void)flags;
-    if (t->lost)
-        return -t->lost;
-    buf_add(&t->out, data, len);
-    return ssh2_flush(t) ? (ssize_t)len : -t->lost;
-}
-
-static ssize_t recv_cb(libssh2_socket_t fd, void *data, size_t len, int flags, void **abstract)
-{
-    struct ssh2_thread *t = *abstract;
-
-    (void)flags;
-    if (t->lost)
-        return -t->lost;
-    if (t->give_up) {
-        t->give_up = false;
-        return -ETIMEDOUT;
-    }
-    ssize_t n = recv(fd, data, len, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return -EAGAIN;
-    if (n < 0)
-        t->lost = errno;
-    t->closed |= n == 0;
-    t->received |= n > 0;
-    return n < 0 ? -t->lost : n;
-}
-
 static void take_orders(struct ssh2_thread *t)
 {
     struct ssh2_message *m;
@@ -244,6 +211,57 @@ static void take_orders(struct ssh2_thread *t)
         }
         message_free(m);
     }
+}
+
+/* libssh2 takes these ways to the agent as well, whose socket is a blocking one: it may ask a person before it signs. */
+static ssize_t agent_says(struct ssh2_thread *t, int fd, void *data, size_t len)
+{
+    struct pollfd p[2] = { { .fd = t->link->wake, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+
+    for (uint64_t now; !t->quit && (now = mono_ms()) < t->deadline;) {
+        poll(p, 2, (int)(t->deadline - now));
+        if (p[1].revents) {
+            ssize_t n = recv(fd, data, len, 0);
+            return n < 0 ? -errno : n;
+        }
+        take_orders(t);
+    }
+    return -ETIMEDOUT;
+}
+
+static ssize_t send_cb(libssh2_socket_t fd, const void *data, size_t len, int flags, void **abstract)
+{
+    struct ssh2_thread *t = *abstract;
+
+    if (fd != t->socket)
+        return send(fd, data, len, flags | MSG_NOSIGNAL) < 0 ? -errno : (ssize_t)len;
+    if (t->lost)
+        return -t->lost;
+    buf_add(&t->out, data, len);
+    return ssh2_flush(t) ? (ssize_t)len : -t->lost;
+}
+
+static ssize_t recv_cb(libssh2_socket_t fd, void *data, size_t len, int flags, void **abstract)
+{
+    struct ssh2_thread *t = *abstract;
+
+    (void)flags;
+    if (fd != t->socket)
+        return agent_says(t, fd, data, len);
+    if (t->lost)
+        return -t->lost;
+    if (t->give_up) {
+        t->give_up = false;
+        return -ETIMEDOUT;
+    }
+    ssize_t n = recv(fd, data, len, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return -EAGAIN;
+    if (n < 0)
+        t->lost = errno;
+    t->closed |= n == 0;
+    t->received |= n > 0;
+    return n < 0 ? -t->lost : n;
 }
 
 int ssh2_poll(struct ssh2_thread *t, int events, uint64_t until)

@@ -167,6 +167,33 @@ static void hashed_names_and_keys_of_ecdsa_are_known(void **state)
     forget_config(b);
 }
 
+/* The file that is named is the public half; IdentitiesOnly lets the agent sign with that one alone. */
+static void an_agent_signs_with_the_key_whose_public_half_is_named(void **state)
+{
+    struct bench *b = *state;
+    struct outcome o = { 0 };
+
+    shell("cd %s && rm -f rsa_key* agent && ssh-keygen -q -t rsa -b 2048 -N '' -f rsa_key && "
+          "cat rsa_key.pub >> authorized && eval $(ssh-agent -a $PWD/agent) > agent.out && "
+          "echo $SSH_AGENT_PID > agent.pid && ssh-add -q rsa_key && ssh-add -q user_key",
+          b->sshd.dir);
+    char *agent =
+        xasprintf("s,IdentityAgent none,IdentityAgent %s/agent,; s/user_key/user_key.pub/", b->sshd.dir);
+    use_config(b, agent);
+    assert_works(b);
+    forget_config(b);
+    strcpy(strstr(agent, "user_key.pub"), "rsa_key.pub/");
+    use_config(b, agent);
+    run(b, "true", NULL, 60000, &o);
+    assert_int_equal(o.rc, -EKEYREJECTED);
+    assert_non_null(strstr(o.err, "RSA keys with SHA-2 cannot be used by libssh2"));
+    assert_non_null(strstr(o.err, "transport = \"openssh\""));
+    forget_config(b);
+    shell("cd %s && kill $(cat agent.pid) && rm -f rsa_key* agent*", b->sshd.dir);
+    outcome_free(&o);
+    free(agent);
+}
+
 static void a_revoked_host_key_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -236,6 +263,7 @@ int main(void)
         T(its_end_while_it_asks_leaves_nothing),
         T(a_key_that_the_host_does_not_take_asks_for_no_passphrase),
         T(hashed_names_and_keys_of_ecdsa_are_known),
+        T(an_agent_signs_with_the_key_whose_public_half_is_named),
         T(a_revoked_host_key_is_refused),
         T(what_libssh2_cannot_do_is_named),
         T(when_sshd_is_killed_all_ends_and_the_next_need_logs_in_again),
