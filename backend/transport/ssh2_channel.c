@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels: what comes from a descriptor goes to the far side and the other way round, each through a buffer of one chunk,
- * so that a side that does not take holds up the other and nothing else.
+/* The life of a channel: it is opened, its bytes go (ssh2_bytes.c), and it ends.
  *
  * QUEUED    libssh2 opens one at a time
  * OPENING   the far side is asked
  * STARTING  it has a session, and is told the command
  * OPEN      bytes go
  * CLOSING   nobody here has it any more; the far side is to agree */
-#include "backend/transport/ssh2_inside.h"
+#include "backend/transport/ssh2_channel.h"
 #include "backend/transport/transport_private.h"
 #include "backend/base/alloc.h"
 
@@ -19,30 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK   32768        /* libssh2 cuts what is longer */
 #define WINDOW  (256u << 10) /* bytes that may be on the way for one channel, and wait in libssh2's memory */
 #define OPEN_MS 10000        /* an unanswered open, while others wait for their turn */
-
-enum channel_phase { QUEUED, OPENING, STARTING, OPEN, CLOSING };
-
-struct channel {
-    struct list link;
-    unsigned id;
-    enum channel_phase phase;
-    bool command; /* its end is told */
-    char *text;   /* its command; NULL: host and port */
-    char *host;
-    int port;
-    uint64_t give_up_at; /* OPENING */
-    LIBSSH2_CHANNEL *channel;
-    int in,
-        out[2]; /* -1: closed. out is standard output and error; in and out[0] of a stream are one socket */
-    struct buf up, down[2];
-    bool in_ready; /* there is something to read */
-    bool gone;     /* nobody reads out[0] */
-    bool said_eof, heard_eof;
-    int polled[3]; /* where in the thread's list; -1: nowhere */
-};
 
 static void close_all(struct channel *c)
 {
@@ -128,7 +105,7 @@ static LIBSSH2_CHANNEL *open_direct(struct ssh2_thread *t, const struct channel 
     buf_add(&b, from, from_len);
     buf_add(&b, &numbers[3], 4);
     LIBSSH2_CHANNEL *channel =
-        libssh2_channel_open_ex(t->session, "direct-tcpip", 12, WINDOW, CHUNK, b.data, (unsigned)b.len);
+        libssh2_channel_open_ex(t->session, "direct-tcpip", 12, WINDOW, SSH2_CHUNK, b.data, (unsigned)b.len);
     buf_free(&b);
     return channel;
 }
@@ -176,7 +153,7 @@ static bool opening(struct ssh2_thread *t, struct channel *c)
         c->give_up_at = mono_ms() + OPEN_MS;
     c->phase = OPENING;
     t->give_up = late;
-    c->channel = c->text ? libssh2_channel_open_ex(t->session, "session", 7, WINDOW, CHUNK, NULL, 0)
+    c->channel = c->text ? libssh2_channel_open_ex(t->session, "session", 7, WINDOW, SSH2_CHUNK, NULL, 0)
                          : open_direct(t, c);
     t->give_up = false;
     if (!c->channel && libssh2_session_last_errno(t->session) == LIBSSH2_ERROR_EAGAIN)
@@ -206,102 +183,6 @@ static bool starting(struct ssh2_thread *t, struct channel *c)
     }
     c->phase = OPEN;
     ssh2_post(t, SSH2_OPENED, c->id, 0, NULL);
-    return true;
-}
-
-/* ---- Bytes. */
-
-static bool is_stream(const struct channel *c)
-{
-    return !c->command;
-}
-
-static void end_input(struct channel *c)
-{
-    close_fd(&c->in);
-    c->in_ready = false;
-}
-
-static bool take_input(struct channel *c)
-{
-    ssize_t n;
-
-    if (c->in < 0 || c->up.len > 0 || (!c->in_ready && !c->gone))
-        return false;
-    c->in_ready = false;
-    n = read(c->in, buf_reserve(&c->up, CHUNK), CHUNK);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    if (n > 0)
-        c->up.len += (size_t)n;
-    else
-        end_input(c);
-    return true;
-}
-
-/* Up: to the far side. What it does not want is no error. */
-static bool send_input(struct ssh2_thread *t, struct channel *c)
-{
-    bool moved = take_input(c);
-
-    while (c->up.len > 0 && t->out.len < SSH2_OUT_LIMIT) {
-        ssize_t n = libssh2_channel_write(c->channel, c->up.data, c->up.len);
-        if (n == LIBSSH2_ERROR_EAGAIN || n == 0) {
-            if (c->gone) { /* it does not take more, and nobody waits for what it says */
-                buf_reset(&c->up);
-                end_input(c);
-            }
-            break;
-        }
-        moved = true;
-        if (n > 0) {
-            buf_consume(&c->up, (size_t)n);
-        } else {
-            buf_reset(&c->up);
-            end_input(c);
-        }
-    }
-    if (c->in < 0 && c->up.len == 0 && !c->said_eof) {
-        libssh2_channel_send_eof(c->channel);
-        c->said_eof = moved = true;
-    }
-    return moved;
-}
-
-/* The buffer to the descriptor. Where nobody reads, it goes nowhere. */
-static bool pass_on(struct channel *c, int which)
-{
-    struct buf *b = &c->down[which];
-    int *fd = &c->out[which];
-
-    if (b->len == 0)
-        return false;
-    ssize_t n = *fd < 0 ? (ssize_t)b->len : write(*fd, b->data, b->len);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    if (n < 0) {
-        close_fd(fd);
-        c->gone |= which == 0;
-        n = (ssize_t)b->len;
-    }
-    buf_consume(b, (size_t)n);
-    return true;
-}
-
-/* Down: from the far side. */
-static bool receive(struct channel *c, int which)
-{
-    bool moved = pass_on(c, which);
-    struct buf *b = &c->down[which];
-
-    if (b->len > 0)
-        return moved;
-    ssize_t n = libssh2_channel_read_ex(c->channel, which ? SSH_EXTENDED_DATA_STDERR : 0,
-                                        buf_reserve(b, CHUNK), CHUNK);
-    if (n <= 0)
-        return moved;
-    b->len += (size_t)n;
-    pass_on(c, which);
     return true;
 }
 
@@ -338,12 +219,12 @@ static bool see_end(struct ssh2_thread *t, struct channel *c)
 
     if (!c->heard_eof && c->down[0].len == 0 && c->down[1].len == 0 && libssh2_channel_eof(c->channel) == 1) {
         c->heard_eof = moved = true;
-        if (is_stream(c) && c->out[0] >= 0)
+        if (!c->command && c->out[0] >= 0)
             shutdown(c->out[0], SHUT_WR);
         close_fd(&c->out[0]);
         close_fd(&c->out[1]);
     }
-    if (is_stream(c) && c->said_eof && (c->heard_eof || c->gone)) {
+    if (!c->command && c->said_eof && (c->heard_eof || c->gone)) {
         let_go(c);
         return true;
     }
@@ -378,9 +259,9 @@ static bool move_one(struct ssh2_thread *t, struct channel *c)
     case CLOSING:
         return closing(c);
     case OPEN:
-        moved |= send_input(t, c);
-        moved |= receive(c, 0);
-        moved |= receive(c, 1);
+        moved |= ssh2_send_input(t, c);
+        moved |= ssh2_receive(c, 0);
+        moved |= ssh2_receive(c, 1);
         return see_end(t, c) || moved;
     }
     return false;
@@ -411,8 +292,6 @@ bool ssh2_channels_move(struct ssh2_thread *t)
     return moved;
 }
 
-/* ---- Descriptors. */
-
 bool ssh2_channels_deadline(struct ssh2_thread *t, int *left_ms)
 {
     struct channel *c = next_to_open(t);
@@ -422,60 +301,6 @@ bool ssh2_channels_deadline(struct ssh2_thread *t, int *left_ms)
         return false;
     *left_ms = c->give_up_at > now ? (int)(c->give_up_at - now) : 0;
     return true;
-}
-
-static size_t add(struct ssh2_thread *t, size_t n, int *at, int fd, int events)
-{
-    *at = -1;
-    if (fd < 0)
-        return n;
-    if (n >= t->polled_size) {
-        t->polled_size = t->polled_size * 2 + 64;
-        t->polled = xrealloc(t->polled, t->polled_size * sizeof *t->polled);
-    }
-    *at = (int)n;
-    t->polled[n] = (struct pollfd){ .fd = fd, .events = (short)events };
-    return n + 1;
-}
-
-size_t ssh2_channels_poll(struct ssh2_thread *t, size_t n)
-{
-    if (!t->polled) {
-        t->polled_size = 64;
-        t->polled = xcalloc(t->polled_size, sizeof *t->polled);
-    }
-    list_for_each(c, &t->channels, struct channel, link)
-    {
-        bool open = c->phase == OPEN;
-        n = add(t, n, &c->polled[0], open && c->up.len == 0 ? c->in : -1, POLLIN);
-        n = add(t, n, &c->polled[1], open ? c->out[0] : -1, c->down[0].len ? POLLOUT : 0);
-        n = add(t, n, &c->polled[2], open ? c->out[1] : -1, c->down[1].len ? POLLOUT : 0);
-    }
-    return n;
-}
-
-/* Nobody reads any more: output is dropped from now on. */
-static void see_gone(struct ssh2_thread *t, struct channel *c, int which)
-{
-    int at = c->polled[1 + which];
-
-    if (at < 0 || !(t->polled[at].revents & (POLLHUP | POLLERR)))
-        return;
-    close_fd(&c->out[which]);
-    buf_reset(&c->down[which]);
-    c->gone |= which == 0;
-}
-
-void ssh2_channels_polled(struct ssh2_thread *t)
-{
-    list_for_each(c, &t->channels, struct channel, link)
-    {
-        if (c->phase != OPEN)
-            continue;
-        c->in_ready |= c->polled[0] >= 0 && t->polled[c->polled[0]].revents != 0;
-        see_gone(t, c, 0);
-        see_gone(t, c, 1);
-    }
 }
 
 void ssh2_channels_end(struct ssh2_thread *t)
