@@ -41,9 +41,7 @@ struct ssh2 {
     struct ssh2_link *link; /* RUNNING */
     uint64_t up_since;      /* mono_ms(); 0: it is not up */
     struct timer *timer;
-    uint64_t not_before; /* mono_ms() of the next attempt */
-    int failures;        /* in a row */
-    struct ssh_failure last;
+    struct ssh_tries tries;
     struct list channels; /* struct channel */
     unsigned last_id;
 };
@@ -69,34 +67,31 @@ static void next(struct ssh2 *s);
 
 static void fail(struct ssh2 *s)
 {
-    if (s->up_since && mono_ms() - s->up_since >= SSH_STEADY_MS)
-        s->failures = 0;
     if (s->up_since)
-        s->last.final = false; /* it did work a moment ago */
+        s->tries.last.final = false; /* it did work a moment ago */
+    ssh_tries_failed(&s->tries, s->up_since);
     s->up_since = 0;
-    s->failures++;
-    s->not_before = mono_ms() + (s->last.final ? SSH_FINAL_MS : ssh_pause_ms(s->failures));
     s->state = OFF;
     ssh2_goal_destroy(s->goal);
     s->goal = NULL;
-    const char *text = s->last.why.text;
-    if (s->last.final) {
-        transport_set(&s->base, TRANSPORT_DOWN, s->last.rc, text);
-        command_end_all(&s->base, true, s->last.rc, text); /* the state may have been DOWN already */
-        dial_end_all(&s->base, true, s->last.rc, text);
+    const char *text = s->tries.last.why.text;
+    if (s->tries.last.final) {
+        transport_set(&s->base, TRANSPORT_DOWN, s->tries.last.rc, text);
+        command_end_all(&s->base, true, s->tries.last.rc, text); /* the state may have been DOWN already */
+        dial_end_all(&s->base, true, s->tries.last.rc, text);
         return;
     }
-    transport_set(&s->base, transport_needed(&s->base) ? TRANSPORT_CONNECTING : TRANSPORT_IDLE, s->last.rc,
-                  text);
+    transport_set(&s->base, transport_needed(&s->base) ? TRANSPORT_CONNECTING : TRANSPORT_IDLE,
+                  s->tries.last.rc, text);
     if (s->state == OFF)
         next(s);
 }
 
 static void fail_with(struct ssh2 *s, int rc, bool final, const char *text)
 {
-    s->last.rc = rc;
-    s->last.final = final;
-    err_set(&s->last.why, rc, "%s", text);
+    s->tries.last.rc = rc;
+    s->tries.last.final = final;
+    err_set(&s->tries.last.why, rc, "%s", text);
     fail(s);
 }
 
@@ -164,15 +159,15 @@ static void next(struct ssh2 *s)
 {
     uint64_t now = mono_ms();
 
-    if (s->last.final || !transport_needed(&s->base))
+    if (s->tries.last.final || !transport_needed(&s->base))
         return;
-    if (now < s->not_before) {
+    if (now < s->tries.not_before) {
         s->state = PAUSING;
-        timer_start_ms(s->timer, s->not_before - now);
+        timer_start_ms(s->timer, s->tries.not_before - now);
         return;
     }
     s->state = ASKING;
-    transport_set(&s->base, TRANSPORT_CONNECTING, s->last.rc, s->last.why.text);
+    transport_set(&s->base, TRANSPORT_CONNECTING, s->tries.last.rc, s->tries.last.why.text);
     s->query = ssh_query_start(s->base.loop, s->base.cluster, settings_cb, s);
     if (!s->query)
         fail_with(s, -EHOSTUNREACH, true,
@@ -186,7 +181,7 @@ static void pause_over_cb(void *arg)
     s->state = OFF;
     next(s);
     if (s->state == OFF)
-        transport_set(&s->base, TRANSPORT_IDLE, s->last.rc, s->last.why.text);
+        transport_set(&s->base, TRANSPORT_IDLE, s->tries.last.rc, s->tries.last.why.text);
 }
 
 static void connect_link(struct transport *t)
@@ -195,19 +190,19 @@ static void connect_link(struct transport *t)
 
     if (s->state != OFF && s->state != PAUSING)
         return;
-    if (s->last.final && mono_ms() < s->not_before) {
-        struct ssh_failure last = s->last;
+    if (s->tries.last.final && mono_ms() < s->tries.not_before) {
+        struct ssh_failure last = s->tries.last;
         transport_set(t, TRANSPORT_DOWN, last.rc, last.why.text);
         command_end_all(t, true, last.rc, last.why.text);
         dial_end_all(t, true, last.rc, last.why.text);
         return;
     }
-    s->last.final = false;
+    s->tries.last.final = false;
     s->state = OFF;
     timer_stop(s->timer);
     next(s);
     if (s->state == PAUSING)
-        transport_set(t, TRANSPORT_CONNECTING, s->last.rc, s->last.why.text);
+        transport_set(t, TRANSPORT_CONNECTING, s->tries.last.rc, s->tries.last.why.text);
 }
 
 /* ---- What the link says. */
@@ -273,7 +268,7 @@ static void ended(struct ssh2 *s, const struct ssh2_message *m)
         fail_with(s, m->rc, true, m->text);
         return;
     }
-    ssh_explain(s->base.cluster, m->text, s->up_since ? "the connection" : "the login", &s->last);
+    ssh_explain(s->base.cluster, m->text, s->up_since ? "the connection" : "the login", &s->tries.last);
     fail(s);
 }
 

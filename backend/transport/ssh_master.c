@@ -21,6 +21,7 @@
 #include "backend/transport/ssh_explain.h"
 #include "backend/transport/ssh_pause.h"
 #include "backend/transport/ssh_query.h"
+#include "backend/transport/ssh_said.h"
 #include "backend/transport/ssh_start.h"
 #include "backend/transport/transport_private.h"
 #include "backend/base/alloc.h"
@@ -31,12 +32,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_MS    40     /* between two looks for the control socket; a login takes some hundreds */
-#define LOGIN_MS   60000  /* ConnectTimeout, and a slow machine's shell and directory service */
-#define ANSWER_MS  300000 /* a person who has to fetch a telephone; then nobody is there */
-#define GRACE_MS   90000  /* an answer that took longer may come too late: sshd's LoginGraceTime is 120 s */
-#define PROBE_MS   3000   /* a master answers in less than one millisecond, or it is stopped */
-#define SAID_LIMIT 8192  /* bytes of what it says that are kept */
+#define LOOK_MS   40     /* between two looks for the control socket; a login takes some hundreds */
+#define LOGIN_MS  60000  /* ConnectTimeout, and a slow machine's shell and directory service */
+#define ANSWER_MS 300000 /* a person who has to fetch a telephone; then nobody is there */
+#define GRACE_MS  90000  /* an answer that took longer may come too late: sshd's LoginGraceTime is 120 s */
+#define PROBE_MS  3000   /* a master answers in less than one millisecond, or it is stopped */
 
 enum state { OFF, PROBING, ASKING, BORROWING, STARTING, UP, ENDING, PAUSING };
 
@@ -64,81 +64,9 @@ struct ssh_master {
     struct timer *timer; /* what each state waits for */
     uint64_t deadline;   /* STARTING: mono_ms() */
     uint64_t up_since;   /* UP */
-    uint64_t not_before; /* mono_ms() of the next attempt */
-    int failures;        /* in a row */
-    struct ssh_failure last;
-
-    uv_pipe_t *said_pipe; /* NULL: closed */
-    struct buf said;
-    char chunk[2048];
+    struct ssh_tries tries;
+    struct ssh_said said;
 };
-
-/* ---- What it says. */
-
-static void pipe_closed_cb(uv_handle_t *h)
-{
-    free(h);
-}
-
-static void stop_listening(struct ssh_master *m)
-{
-    if (m->said_pipe)
-        uv_close((uv_handle_t *)m->said_pipe, pipe_closed_cb);
-    m->said_pipe = NULL;
-}
-
-/* Control characters could play tricks with the terminal that shows a reason. */
-static void hear(struct ssh_master *m, const char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        char c = (p[i] != '\n' && (unsigned char)p[i] < ' ') || p[i] == 127 ? ' ' : p[i];
-        buf_add(&m->said, &c, 1);
-    }
-    if (m->said.len > SAID_LIMIT)
-        buf_consume(&m->said, m->said.len - SAID_LIMIT / 2);
-}
-
-static void alloc_cb(uv_handle_t *h, size_t hint, uv_buf_t *b)
-{
-    struct ssh_master *m = h->data;
-
-    (void)hint;
-    *b = uv_buf_init(m->chunk, sizeof m->chunk);
-}
-
-static void said_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
-{
-    struct ssh_master *m = s->data;
-
-    if (n > 0)
-        hear(m, b->base, (size_t)n);
-    else if (n < 0)
-        stop_listening(m);
-}
-
-/* What it said before it answered or ended, but the loop did not look at yet. */
-static void hear_now(struct ssh_master *m)
-{
-    uv_os_fd_t fd;
-    ssize_t n;
-
-    if (!m->said_pipe || uv_fileno((uv_handle_t *)m->said_pipe, &fd) < 0)
-        return;
-    while ((n = read(fd, m->chunk, sizeof m->chunk)) > 0)
-        hear(m, m->chunk, (size_t)n);
-}
-
-char *ssh_master_take_open_failure(struct ssh_master *m)
-{
-    hear_now(m);
-    char *hit = m->said.len ? strstr(m->said.data, ": open failed: ") : NULL;
-
-    if (!hit)
-        return NULL;
-    char *line = xstrndup(hit + 2, strcspn(hit + 2, "\n"));
-    buf_consume(&m->said, (size_t)(hit - m->said.data) + 2 + strlen(line));
-    return line;
-}
 
 /* ---- The end of an attempt or of the link. */
 
@@ -183,35 +111,31 @@ static void end_process(struct ssh_master *m)
         proc_terminate(m->child);
 }
 
-/* The attempt failed, or the link was lost; m->last says why. */
+/* The attempt failed, or the link was lost; m->tries.last says why. */
 static void fail(struct ssh_master *m)
 {
-    if (m->state == UP && mono_ms() - m->up_since >= SSH_STEADY_MS)
-        m->failures = 0;
-    m->failures++;
-    m->not_before = mono_ms() + (m->last.final ? SSH_FINAL_MS : ssh_pause_ms(m->failures));
+    ssh_tries_failed(&m->tries, m->state == UP ? m->up_since : 0);
     end_process(m);
-    m->events->down(m->arg, m->last.rc, m->last.final, m->last.why.text);
+    m->events->down(m->arg, m->tries.last.rc, m->tries.last.final, m->tries.last.why.text);
     if (m->state == OFF)
         next(m);
 }
 
 static void fail_with(struct ssh_master *m, int rc, bool final, const char *text)
 {
-    m->last.rc = rc;
-    m->last.final = final;
-    err_set(&m->last.why, rc, "%s: %s", m->cluster->host, text);
+    m->tries.last.rc = rc;
+    m->tries.last.final = final;
+    err_set(&m->tries.last.why, rc, "%s: %s", m->cluster->host, text);
     fail(m);
 }
 
 static void fail_as_said(struct ssh_master *m, const char *what)
 {
-    hear_now(m);
-    ssh_explain(m->cluster, buf_str(&m->said), what, &m->last);
+    ssh_explain(m->cluster, ssh_said_text(&m->said), what, &m->tries.last);
     if (m->state == UP)
-        m->last.final = false; /* it did work a moment ago */
-    else if (m->late && !m->last.final)
-        err_set(&m->last.why, m->last.rc,
+        m->tries.last.final = false; /* it did work a moment ago */
+    else if (m->late && !m->tries.last.final)
+        err_set(&m->tries.last.why, m->tries.last.rc,
                 "%s: the answer may have come too late (sshd's LoginGraceTime); the question comes again",
                 m->cluster->host);
     fail(m);
@@ -224,10 +148,9 @@ static void child_exit_cb(void *arg, int status, int signal)
 
     (void)status;
     (void)signal;
-    hear_now(m);
     proc_forget(m->child);
     m->child = NULL;
-    stop_listening(m);
+    ssh_said_stop(&m->said);
     if (expected) {
         m->state = OFF;
         next(m);
@@ -248,7 +171,7 @@ static void is_up(struct ssh_master *m)
     timer_stop(m->timer);
     m->state = UP;
     m->up_since = mono_ms();
-    buf_reset(&m->said); /* banners and warnings of the login explain nothing that comes later */
+    ssh_said_reset(&m->said); /* banners and warnings of the login explain nothing that comes later */
     m->events->up(m->arg);
 }
 
@@ -332,8 +255,8 @@ static void begin(struct ssh_master *m)
 {
     struct err e;
 
-    buf_reset(&m->said);
-    m->events->connecting(m->arg, m->last.rc, m->last.why.text);
+    ssh_said_reset(&m->said);
+    m->events->connecting(m->arg, m->tries.last.rc, m->tries.last.why.text);
     if (control_dir_find(&m->dir, m->runtime_dir, &e) < 0)
         fail_with(m, -EHOSTUNREACH, false, e.text);
     else
@@ -380,17 +303,9 @@ int ssh_master_answer(struct ssh_master *m, const char *answer, size_t len, stru
 static int spawn_ssh(struct ssh_master *m, int out, struct err *e)
 {
     char *path = xasprintf("%s.ask", m->path);
-    struct ssh_start s = { .cluster = m->cluster, .control_path = m->path, .out = out };
+    struct ssh_start s = { .cluster = m->cluster, .via = m->via, .control_path = m->path, .out = out };
 
     m->late = false;
-    if (m->via) {
-        s.via_host = m->via->cluster->host;
-        s.via_path = m->via->ops->control_path(m->via);
-        if (!s.via_path) {
-            free(path);
-            return err_set(e, -EHOSTUNREACH, "%s, which leads there, is not connected", s.via_host);
-        }
-    }
     if (m->program && askpass_open(&m->askpass, m->loop, path, asked_cb, m, e) == 0) {
         s.askpass = m->program;
         s.askpass_environment = askpass_environment(m->askpass);
@@ -402,25 +317,20 @@ static int spawn_ssh(struct ssh_master *m, int out, struct err *e)
 static void spawn(struct ssh_master *m)
 {
     struct err e;
-    int fds[2];
+    int out = ssh_said_listen(&m->said, m->loop);
 
-    if (pipe_pair(fds) < 0) {
+    if (out < 0) {
         fail_with(m, -EHOSTUNREACH, false, "no descriptors to start ssh with");
         return;
     }
     m->path = control_path_new(&m->dir);
-    int rc = spawn_ssh(m, fds[1], &e);
-    close(fds[1]);
+    int rc = spawn_ssh(m, out, &e);
+    close(out);
     if (rc < 0) {
-        close(fds[0]);
+        ssh_said_stop(&m->said);
         fail_with(m, -EHOSTUNREACH, rc == -ENOENT, e.text);
         return;
     }
-    m->said_pipe = NEW(uv_pipe_t);
-    uv_pipe_init(m->loop, m->said_pipe, 0);
-    m->said_pipe->data = m;
-    uv_pipe_open(m->said_pipe, fds[0]);
-    uv_read_start((uv_stream_t *)m->said_pipe, alloc_cb, said_cb);
     m->state = STARTING;
     m->deadline = mono_ms() + LOGIN_MS;
     timer_start_ms(m->timer, LOOK_MS);
@@ -431,14 +341,14 @@ static void next(struct ssh_master *m)
 {
     uint64_t now = mono_ms();
 
-    if (m->last.final || !m->events->needed(m->arg)) /* one that failed for good waits for a new need */
+    if (m->tries.last.final || !m->events->needed(m->arg)) /* one that failed for good waits for a new need */
         return;
-    if (now >= m->not_before) {
+    if (now >= m->tries.not_before) {
         begin(m);
         return;
     }
     m->state = PAUSING;
-    timer_start_ms(m->timer, m->not_before - now);
+    timer_start_ms(m->timer, m->tries.not_before - now);
 }
 
 static void timer_cb(void *arg)
@@ -468,7 +378,7 @@ static void timer_cb(void *arg)
         m->state = OFF;
         next(m);
         if (m->state == OFF)
-            m->events->down(m->arg, m->last.rc, false, m->last.why.text);
+            m->events->down(m->arg, m->tries.last.rc, false, m->tries.last.why.text);
         break;
     case OFF:
     case ASKING:
@@ -482,23 +392,28 @@ void ssh_master_want(struct ssh_master *m)
 {
     if (m->state != OFF && m->state != PAUSING && m->state != ENDING)
         return;
-    if (m->last.final && mono_ms() < m->not_before) {
-        m->events->down(m->arg, m->last.rc, true, m->last.why.text);
+    if (m->tries.last.final && mono_ms() < m->tries.not_before) {
+        m->events->down(m->arg, m->tries.last.rc, true, m->tries.last.why.text);
         return;
     }
-    m->last.final = false;
+    m->tries.last.final = false;
     if (m->state == ENDING)
         return; /* its exit asks again whether it is needed */
     m->state = OFF;
     timer_stop(m->timer);
     next(m);
     if (m->state == PAUSING)
-        m->events->connecting(m->arg, m->last.rc, m->last.why.text);
+        m->events->connecting(m->arg, m->tries.last.rc, m->tries.last.why.text);
 }
 
 const char *ssh_master_path(const struct ssh_master *m)
 {
     return m->path;
+}
+
+char *ssh_master_take_open_failure(struct ssh_master *m)
+{
+    return ssh_said_take_open_failure(&m->said);
 }
 
 struct ssh_master *ssh_master_create(const struct transport_params *p, const struct ssh_master_events *events,
@@ -525,10 +440,9 @@ void ssh_master_destroy(struct ssh_master *m)
         return;
     end_process(m);
     proc_forget(m->child);
-    stop_listening(m);
+    ssh_said_finish(&m->said);
     control_dir_finish(&m->dir);
     timer_destroy(m->timer);
-    buf_free(&m->said);
     free(m->runtime_dir);
     free(m->program);
     free(m);

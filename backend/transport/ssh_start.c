@@ -55,25 +55,35 @@ static void add_quoted(struct buf *out, const char *s)
     buf_adds(out, "'");
 }
 
-/* What `ssh -J` does, over a connection that is there; should it just be ending, no other is made. */
-static char *proxy_command(const struct ssh_start *s)
+/* What `ssh -J` does, over a connection that is there; should it just be ending, no other is made. NULL: directly. */
+static int proxy_command(char **out, struct transport *via, struct err *e)
 {
+    const char *path = via ? via->ops->control_path(via) : NULL;
     struct buf b = { 0 };
 
-    if (!s->via_path)
-        return NULL;
+    *out = NULL;
+    if (via && !path)
+        return err_set(e, -EHOSTUNREACH, "%s, which leads there, is not connected", via->cluster->host);
+    if (!via)
+        return 0;
     buf_adds(&b, "ProxyCommand=ssh -F /dev/null -o ProxyCommand=false -S ");
-    add_quoted(&b, s->via_path);
+    add_quoted(&b, path);
     buf_adds(&b, " -W '[%h]:%p' -- ");
-    add_quoted(&b, s->via_host);
-    return buf_take(&b);
+    add_quoted(&b, via->cluster->host);
+    *out = buf_take(&b);
+    return 0;
 }
 
 int ssh_start_master(struct proc **out, uv_loop_t *loop, const struct ssh_start *s, proc_exit_f cb, void *arg,
                      struct err *e)
 {
     const struct cluster_config *c = s->cluster;
-    char *control = xasprintf("ControlPath=%s", s->control_path), *made, *proxy = proxy_command(s);
+    char *made, *proxy;
+    int rc = proxy_command(&proxy, s->via, e);
+
+    if (rc < 0)
+        return rc;
+    char *control = xasprintf("ControlPath=%s", s->control_path);
     /* What has to hold whatever the user's configuration says; all else is his. */
     const char *options[] = {
         control,
@@ -108,8 +118,8 @@ int ssh_start_master(struct proc **out, uv_loop_t *loop, const struct ssh_start 
     argv[n++] = "--";
     argv[n++] = c->host;
     char **env = environment(s, &made);
-    int rc = null < 0 ? err_set(e, -errno, "/dev/null: %s", strerror(errno))
-                      : proc_spawn(out, loop, argv, env, (int[]){ null, s->out, s->out }, cb, arg, e);
+    rc = null < 0 ? err_set(e, -errno, "/dev/null: %s", strerror(errno))
+                  : proc_spawn(out, loop, argv, env, (int[]){ null, s->out, s->out }, cb, arg, e);
     close_fd(&null);
     free(made);
     free(proxy);

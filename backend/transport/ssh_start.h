@@ -3,6 +3,7 @@
 #define BACKEND_TRANSPORT_SSH_START_H
 #include "backend/config/config.h"
 #include "backend/transport/proc.h"
+#include "backend/transport/transport.h"
 /* The command lines of ssh(1), and its environment. */
 
 struct ssh_start {
@@ -11,9 +12,8 @@ struct ssh_start {
     /* Who asks the user in ssh's name: the program, and the environment that leads it to the daemon. NULL: ssh
      * asks nothing, and a login that would need an answer fails. */
     const char *askpass, *askpass_environment;
-    /* The host is reached through another master, of this host and with this control socket; NULL: directly. */
-    const char *via_host, *via_path;
-    int out; /* gets what it says; the caller's */
+    struct transport *via; /* the host is reached through its master; NULL: directly */
+    int out;               /* gets what it says; the caller's */
 };
 
 /* A master, `ssh -M -N`, to cluster->host. */
