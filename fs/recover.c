@@ -95,6 +95,7 @@ static struct subject *home_of(struct tree *t, const struct recovered *v)
 static void recover(struct tree *t, struct recovered *v)
 {
     struct subject *home = home_of(t, v);
+    const struct chat *chat = home ? home_chat(home) : NULL;
     struct caller c = { .uid = v->uid };
     struct ancestry who;
 
@@ -103,6 +104,9 @@ static void recover(struct tree *t, struct recovered *v)
             log_warning("a prompt waits in the store for the model %s, which is not configured", v->model);
         return;
     }
+    /* The answer to show is in the transcript; one that was taken back is not. */
+    if (chat && !chat->error && !v->record)
+        return;
     binding_read(v->asker, &who);
     struct asking *a = asking_begin(t, home, v->pair, &c, &who);
     a->created = v->asked;
