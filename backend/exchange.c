@@ -208,6 +208,16 @@ void exchange_lost(struct exchange *x, const char *why)
     job_suspect(j, why);
 }
 
+void exchange_again(struct exchange *x)
+{
+    if (x->state != EXCHANGE_SENT)
+        return;
+    timer_stop(x->stall);
+    x->state = EXCHANGE_WAITING;
+    model_requeue(x->model, x);
+    tell(x);
+}
+
 void exchange_cancel(struct exchange *x, const char *why)
 {
     if (exchange_ended(x))

@@ -98,6 +98,9 @@ void exchange_failed_with(struct exchange *x, int rc,
  * it is still healthy. */
 void exchange_lost(struct exchange *x, const char *why);
 
+/* The engine said no, and its kind will ask in another way: send() is called again. Before the first text alone. */
+void exchange_again(struct exchange *x);
+
 /* From outside, in any state; nothing happens to one that ended. */
 void exchange_cancel(struct exchange *x, const char *why);
 

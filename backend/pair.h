@@ -15,6 +15,7 @@ struct request_defaults {
     const char *system;   /* the system prompt, "" = none */
     const json_t *params; /* an object, or NULL */
     const char *before;   /* messages that go before the text, as JSON with commas between; NULL = none */
+    bool text_is_before;  /* the text is what tools said, and among these already */
 };
 
 struct pair {

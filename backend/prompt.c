@@ -6,6 +6,7 @@
 #include "backend/chat/chat.h"
 #include "backend/cluster/cluster.h"
 #include "backend/engine/engine.h"
+#include "backend/engine/tool_calls.h"
 #include "backend/house.h"
 #include "backend/http/http_client.h"
 #include "backend/job/job.h"
@@ -188,6 +189,11 @@ static int from_gateway(const struct prompt *p, struct err *e)
 /* e: what the reader says of it. */
 static void refused(struct prompt *p, struct err *e)
 {
+    if (p->chat && p->x.state == EXCHANGE_SENT && chat_shortens(p->chat, p, e->text)) {
+        forget_request(p);
+        exchange_again(&p->x);
+        return;
+    }
     char *said = p->pair->json_errors ? chat_reader_refusal(p->reader) : NULL;
     int rc = from_gateway(p, e);
 
@@ -204,6 +210,27 @@ static void end_verbatim(struct prompt *p)
         text_cb(p, "\n", 1);
 }
 
+static void end_too_long(struct prompt *p)
+{
+    forget_request(p);
+    exchange_failed(&p->x, -EFBIG, "the answer was longer than %zu bytes and was ended there", p->reply_max);
+}
+
+/* A call is of use to nobody before it is whole. */
+static void end_calls(struct prompt *p)
+{
+    p->calls = chat_reader_calls(p->reader);
+    p->said = p->reply.len;
+    if (!p->calls)
+        return;
+    tool_calls_lines(p->calls, &p->reply);
+    p->too_long |= p->reply.len > p->reply_max;
+    if (p->too_long)
+        p->reply.len = p->said;
+    p->grew = wall_now();
+    post_change(p);
+}
+
 static void finish(struct prompt *p)
 {
     struct exchange *x = &p->x;
@@ -212,6 +239,11 @@ static void finish(struct prompt *p)
     snprintf(x->finish_reason, sizeof x->finish_reason, "%s", chat_reader_finish(p->reader));
     if (p->pair->verbatim)
         end_verbatim(p);
+    end_calls(p);
+    if (p->too_long) {
+        end_too_long(p);
+        return;
+    }
     forget_request(p);
     exchange_done(x);
 }
@@ -239,9 +271,7 @@ static void body_cb(void *arg, const char *data, size_t len)
     mind_record(p);
     if (p->too_long) {
         http_request_cancel(p->request);
-        forget_request(p);
-        exchange_failed(&p->x, -EFBIG, "the answer was longer than %zu bytes and was ended there",
-                        p->reply_max);
+        end_too_long(p);
         return;
     }
     /* What is no answer, an endless line say, need not be read to its end. An error status is, for its
@@ -341,6 +371,8 @@ static void prompt_destroy(struct exchange *x)
     buf_free(&p->text);
     buf_free(&p->reply);
     buf_free(&p->held);
+    json_decref(p->calls);
+    messages_finish(&p->results);
     free(p);
 }
 

@@ -2,6 +2,7 @@
 #ifndef BACKEND_PROMPT_H
 #define BACKEND_PROMPT_H
 #include "backend/base/buf.h"
+#include "backend/chat/chat_messages.h"
 #include "backend/exchange.h"
 #include "backend/pair.h"
 /* The exchange behind `ask` and `reply`, and the other pairs: a text in, a text out that grows while the engine speaks. */
@@ -11,6 +12,8 @@ struct prompt {
     const struct pair *pair;
     struct buf text;      /* the question, as it was written */
     struct buf reply;     /* the answer so far; only ever grows */
+    json_t *calls;        /* the tools that it calls, which end the reply, a line each; NULL: none */
+    size_t said;          /* with calls: so much of the reply is text */
     struct timespec grew; /* wall clock: when reply last grew (asked before that) */
     /* Text came, or the state moved; at most once per turn of the loop. May be NULL. */
     void (*changed)(void *arg);
@@ -18,7 +21,10 @@ struct prompt {
     /* The conversation that it is a question of, until it is over; NULL: none. chat.c's, like what follows. */
     struct chat *chat;
     struct list chat_link; /* in its queue */
+    struct messages results; /* what tools said, where it brings that; else none, and the text is the user's */
     size_t chat_bytes;     /* of the messages of the request */
+    size_t chat_first;     /* the first of these */
+    size_t chat_least;     /* which it is not before: the engine had no room for more */
     bool chat_noted;       /* its end counts in the conversation's figures */
     /* What the store keeps of it; NULL: nothing. While sealed, its beginning is not on disk yet, and nothing of its
      * answer may be seen by anybody, not even its end: see prompt_over(). */

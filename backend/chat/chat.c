@@ -70,6 +70,23 @@ static size_t count(const struct list *l)
     return n;
 }
 
+int chat_check(const struct chat *c, const char *text, size_t len, struct err *e)
+{
+    int rc = list_empty(&c->queue) ? messages_results(&c->messages, text, len, NULL, e) : 0;
+
+    return rc < 0 ? rc : 0;
+}
+
+/* Its turn: what it brings is to fit what was said. */
+static int begin_turn(struct chat *c, struct prompt *p, struct err *e)
+{
+    int rc = messages_results(&c->messages, buf_str(&p->text), p->text.len, &p->results, e);
+
+    if (rc < 0)
+        return -EINVAL;
+    return chat_fits(c, p->text.len, e);
+}
+
 int chat_take(struct chat *c, struct prompt *p, struct err *e)
 {
     bool first = list_empty(&c->queue);
@@ -78,7 +95,7 @@ int chat_take(struct chat *c, struct prompt *p, struct err *e)
     if (count(&c->queue) >= QUEUE_MAX)
         return err_set(e, -EBUSY, "%d questions of this conversation wait already; read their answers first",
                        QUEUE_MAX);
-    int rc = first ? chat_fits(c, p->text.len, e) : 0;
+    int rc = first ? begin_turn(c, p, e) : 0;
     if (rc < 0)
         return rc;
     /* All of them go where the engine has the conversation in its cache. */
@@ -111,14 +128,19 @@ void chat_request(struct chat *c, struct prompt *p, struct request_defaults *d, 
     settings_defaults(c->settings ? c->settings : model_settings(c->model), d);
     if (speaks_first(c))
         d->system = "";
-    size_t first = chat_first(c, p->text.len);
+    size_t first = p->chat_first = chat_goes_from(c, p);
     if (speaks_first(c) && first > 0) {
         buf_add(before, c->messages.v[0].json, c->messages.v[0].json_len);
         buf_adds(before, first < c->messages.n ? "," : "");
     }
     messages_join(&c->messages, first, before);
-    d->before = buf_str(before);
     p->chat_bytes = before->len + p->text.len;
+    if (p->results.n) {
+        buf_adds(before, ",");
+        messages_join(&p->results, 0, before);
+    }
+    d->before = buf_str(before);
+    d->text_is_before = p->results.n > 0;
 }
 
 /* The next one's turn: it may have no room any more. */
@@ -129,7 +151,7 @@ static void let_next_go(struct chat *c)
 
     if (!p || !p->x.held)
         return;
-    int rc = chat_fits(c, p->text.len, &e);
+    int rc = begin_turn(c, p, &e);
     if (rc < 0)
         exchange_failed(&p->x, rc, "%s", e.text); /* comes back to chat_over() */
     else if (p->x.model)
@@ -150,6 +172,8 @@ static void note_end(struct chat *c, struct prompt *p)
         c->completion_tokens += p->x.completion_tokens;
         c->used = p->x.prompt_tokens + p->x.completion_tokens;
         c->used_bytes = c->used ? (int64_t)(p->chat_bytes + p->reply.len) : 0;
+        if (c->used > c->limit) /* there was room for it */
+            c->limit = 0;
         set_text(&c->error, NULL);
         set_text(&c->failed, NULL);
         return;
@@ -157,7 +181,16 @@ static void note_end(struct chat *c, struct prompt *p)
     set_text(&c->error, p->x.error);
     set_text(&c->failed, p->x.state == EXCHANGE_DONE ? NULL : buf_str(&p->text));
     if (p->x.state == EXCHANGE_FAILED)
-        chat_learn_limit(c, p->x.error);
+        chat_learn_limit(c, p->x.job_name, p->x.error);
+}
+
+static void add_turn(const struct prompt *p, struct messages *to)
+{
+    if (p->results.n)
+        messages_copy(to, &p->results, p->results.n);
+    else
+        messages_add_text(to, ROLE_USER, p->text.data, p->text.len);
+    messages_add_answer(to, buf_str(&p->reply), p->calls ? p->said : p->reply.len, p->calls);
 }
 
 void chat_add_end(struct chat *c, struct prompt *p, struct store_op *op)
@@ -169,8 +202,7 @@ void chat_add_end(struct chat *c, struct prompt *p, struct store_op *op)
     if (!is_turn(p))
         return;
     struct messages turn = { 0 };
-    messages_add_text(&turn, ROLE_USER, p->text.data, p->text.len);
-    messages_add_text(&turn, ROLE_ASSISTANT, buf_str(&p->reply), p->reply.len);
+    add_turn(p, &turn);
     chat_put_messages(c, op, c->messages.n, &turn, 0);
     messages_finish(&turn);
 }
@@ -182,8 +214,7 @@ void chat_over(struct chat *c, struct prompt *p)
     if (!p->chat_noted || !is_turn(p)) /* a disk may have said no to the end of an answer that was whole */
         note_end(c, p);
     if (is_turn(p)) {
-        messages_add_text(&c->messages, ROLE_USER, p->text.data, p->text.len);
-        messages_add_text(&c->messages, ROLE_ASSISTANT, buf_str(&p->reply), p->reply.len);
+        add_turn(p, &c->messages);
         messages_changed(c);
     }
     chat_moved(c);

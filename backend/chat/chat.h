@@ -43,7 +43,8 @@ struct chat {
     int64_t prompt_tokens, completion_tokens; /* of all its turns */
     /* Of the last turn: tokens of its request and answer, and bytes of the same; 0 = not known. */
     int64_t used, used_bytes;
-    int64_t limit; /* tokens, as an engine's refusal told it; 0 = it has not */
+    int64_t limit;   /* tokens, as an engine's refusal told it; 0 = it has not */
+    char *limit_job; /* whose engine that was, "<cluster>.<id>": for another it says nothing. NULL = none */
     char *error;   /* why the last question failed, or what was last refused; NULL = nothing */
     char *failed;  /* the question that failed last, unless one came after it; NULL else */
 };
@@ -69,8 +70,12 @@ int chat_destroy(struct chat *c);                               /* -EBUSY while 
 
 /* ---- Asking */
 
-/* p is its next question, and is about to be submitted. -EBUSY: too many wait; -EFBIG: its context is full; with the
- * sentence. */
+/* Can this be its next question? 0; -EINVAL: never; -ENODATA: not yet, it stops short; with the sentence. Where the last answer
+ * called tools, an object is to be what they said (messages_results()). */
+int chat_check(const struct chat *c, const char *text, size_t len, struct err *e);
+
+/* p is its next question, and is about to be submitted. -EBUSY: too many wait; -EFBIG: its context is full; -EINVAL: see
+ * chat_check(); with the sentence. */
 int chat_take(struct chat *c, struct prompt *p, struct err *e);
 void chat_leave(struct chat *c, struct prompt *p); /* it was not submitted after all */
 
@@ -108,7 +113,11 @@ int64_t chat_limit(const struct chat *c); /* of the context, in tokens; 0 = not 
 int chat_fits(const struct chat *c, size_t bytes, struct err *e);
 /* The first message that goes along with a question of so many bytes; one of the system in front goes along always. */
 size_t chat_first(const struct chat *c, size_t bytes);
-/* The engine has refused with this text: did it name its limit? */
-void chat_learn_limit(struct chat *c, const char *text);
+/* The first message that goes along with p, a question of it. */
+size_t chat_goes_from(const struct chat *c, const struct prompt *p);
+/* The engine of this job has refused with this text: true where it named its limit. */
+bool chat_learn_limit(struct chat *c, const char *job_name, const char *text);
+/* The same of p, which has its messages there: is it to be asked again, with fewer of them? */
+bool chat_shortens(struct chat *c, struct prompt *p, const char *text);
 
 #endif

@@ -3,7 +3,12 @@
  * them, at as many bytes a token as the last turn had. Nothing here is exact, and need not be: an engine that has no room
  * says so by itself. */
 #include "backend/chat/chat.h"
+#include "backend/base/alloc.h"
+#include "backend/cluster/cluster.h"
+#include "backend/house.h"
+#include "backend/job/job.h"
 #include "backend/model/model.h"
+#include "backend/prompt.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -17,9 +22,23 @@
 /* Of the limit, so much is left for the answer where older turns are dropped for it. */
 #define ANSWER_SHARE 0.25
 
+static bool drops(const struct chat *c)
+{
+    return strcmp(model_config(c->model)->on_full, "drop_oldest") == 0;
+}
+
+/* What an engine has said counts for as long as that engine is the one that answers: the next one may have more room. Behind a
+ * gateway another may run by now, so that what it said drops messages, and refuses none. */
+static bool is_told(const struct chat *c)
+{
+    const struct job *j = c->limit && c->limit_job ? house_job(c->house, c->limit_job) : NULL;
+
+    return j && job_live(j) && model_has_job(c->model, j) && (drops(c) || !j->cluster->remote);
+}
+
 int64_t chat_limit(const struct chat *c)
 {
-    return c->limit ? c->limit : model_config(c->model)->max_model_len;
+    return is_told(c) ? c->limit : model_config(c->model)->max_model_len;
 }
 
 static int64_t guess(const struct chat *c, size_t bytes)
@@ -27,11 +46,6 @@ static int64_t guess(const struct chat *c, size_t bytes)
     double each = c->used && c->used_bytes ? (double)c->used_bytes / (double)c->used : BYTES_A_TOKEN;
 
     return (int64_t)((double)bytes / (each < 1 ? 1 : each)) + FRAME;
-}
-
-static bool drops(const struct chat *c)
-{
-    return strcmp(model_config(c->model)->on_full, "drop_oldest") == 0;
 }
 
 int chat_fits(const struct chat *c, size_t bytes, struct err *e)
@@ -69,6 +83,18 @@ size_t chat_first(const struct chat *c, size_t bytes)
     return first;
 }
 
+size_t chat_goes_from(const struct chat *c, const struct prompt *p)
+{
+    size_t first = chat_first(c, p->text.len), calling = messages_last_turn(&c->messages);
+
+    if (first < p->chat_least)
+        first = p->chat_least;
+    if (p->results.n && calling == c->messages.n)
+        calling--;
+    /* Results mean nothing without the question whose answer called the tools. */
+    return p->results.n && first > calling ? calling : first;
+}
+
 static int64_t number_behind(const char *text, const char *words)
 {
     const char *at = text ? strstr(text, words) : NULL;
@@ -83,7 +109,7 @@ static int64_t number_behind(const char *text, const char *words)
 
 /* Sources: vLLM and OpenAI, "This model's maximum context length is 8192 tokens"; llama-server, "the request exceeds the
  * available context size (8192 tokens)" and its field n_ctx. */
-void chat_learn_limit(struct chat *c, const char *text)
+bool chat_learn_limit(struct chat *c, const char *job_name, const char *text)
 {
     static const char *const words[] = { "maximum context length is", "available context size", "n_ctx" };
 
@@ -91,7 +117,22 @@ void chat_learn_limit(struct chat *c, const char *text)
         int64_t n = number_behind(text, words[i]);
         if (n > 0) {
             c->limit = n;
-            return;
+            free(c->limit_job);
+            c->limit_job = xstrdup(job_name);
+            return true;
         }
     }
+    return false;
+}
+
+bool chat_shortens(struct chat *c, struct prompt *p, const char *text)
+{
+    size_t first = p->chat_first, last = c->messages.n;
+
+    if (!drops(c) || first >= last || !chat_learn_limit(c, p->x.job_name, text))
+        return false;
+    /* Its limit may be enough to know; where it was known and its tokens were guessed wrong, half of what is left goes. */
+    if (chat_goes_from(c, p) <= first)
+        p->chat_least = next_turn(&c->messages, first + (last - first) / 2);
+    return chat_goes_from(c, p) > first;
 }

@@ -2,23 +2,21 @@
 #include "backend/chat/chat_messages.h"
 #include "backend/base/alloc.h"
 #include "backend/engine/body.h"
+#include "backend/engine/tool_calls.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* `developer` is OpenAI's later name for the system's; both stay as they were written. */
-static const struct role_name {
-    const char *word, *heading;
-    enum role role;
-} roles[] = {
+static const struct role_name roles[] = {
     { "system", "System", ROLE_SYSTEM }, { "developer", "System", ROLE_SYSTEM },
     { "user", "User", ROLE_USER },       { "assistant", "Assistant", ROLE_ASSISTANT },
     { "tool", "Tool", ROLE_TOOL },
 };
 #define N_ROLES (sizeof roles / sizeof roles[0])
 
-static const struct role_name *role_of(const json_t *message)
+const struct role_name *messages_role(const json_t *message)
 {
     const char *word = json_string_value(json_object_get(message, "role"));
 
@@ -38,35 +36,58 @@ static const char *heading_of(enum role role)
 
 /* ---- One message */
 
-static void show(enum role role, const char *text, size_t len, struct buf *out)
+static void show_text(const char *text, size_t len, struct buf *out)
 {
-    buf_addf(out, "## %s\n\n", heading_of(role));
     buf_add(out, text, len);
     buf_adds(out, len && text[len - 1] == '\n' ? "\n" : "\n\n");
 }
 
-/* What is no text (pictures, calls of tools) is shown as it is. */
+static void show(enum role role, const char *text, size_t len, struct buf *out)
+{
+    buf_addf(out, "## %s\n\n", heading_of(role));
+    show_text(text, len, out);
+}
+
+static void show_calls(const json_t *content, const json_t *calls, struct buf *out)
+{
+    buf_addf(out, "## %s\n\n", heading_of(ROLE_ASSISTANT));
+    if (json_string_length(content))
+        show_text(json_string_value(content), json_string_length(content), out);
+    buf_adds(out, "```json\n");
+    tool_calls_lines(calls, out);
+    buf_adds(out, "```\n\n");
+}
+
+/* What is neither a text nor of tools, pictures say, is shown as it is. */
 static void show_message(const json_t *message, enum role role, const char *json, struct buf *out)
 {
     const json_t *content = json_object_get(message, "content");
+    const json_t *calls = json_object_get(message, "tool_calls");
+    const char *id = json_string_value(json_object_get(message, "tool_call_id"));
+    bool text = json_is_string(content);
 
-    if (json_is_string(content) && json_object_size(message) == 2) {
+    if (text && json_object_size(message) == 2) {
         show(role, json_string_value(content), json_string_length(content), out);
-        return;
+    } else if (role == ROLE_TOOL && text && id && json_object_size(message) == 3) {
+        buf_addf(out, "## %s %s\n\n", heading_of(role), id);
+        show_text(json_string_value(content), json_string_length(content), out);
+    } else if (json_array_size(calls) && !json_is_array(content)) {
+        show_calls(content, calls, out);
+    } else {
+        buf_addf(out, "## %s\n\n```json\n%s\n```\n\n", heading_of(role), json);
     }
-    buf_addf(out, "## %s\n\n```json\n%s\n```\n\n", heading_of(role), json);
 }
 
-/* json is taken over. */
-static void append(struct messages *m, char *json, size_t json_len, enum role role, size_t text_len)
+/* Its json is taken over. */
+static void append(struct messages *m, const struct message *of)
 {
     if (m->n == m->cap) {
         m->cap = m->cap ? m->cap * 2 : 4;
         m->v = xrealloc(m->v, m->cap * sizeof *m->v);
     }
-    m->v[m->n++] = (struct message){ json, role, json_len, text_len };
-    m->json_len += json_len;
-    m->text_len += text_len;
+    m->v[m->n++] = *of;
+    m->json_len += of->json_len;
+    m->text_len += of->text_len;
 }
 
 void messages_add_text(struct messages *m, enum role role, const char *text, size_t len)
@@ -79,89 +100,49 @@ void messages_add_text(struct messages *m, enum role role, const char *text, siz
     body_add_string(&json, text, len);
     buf_adds(&json, "}");
     show(role, text, len, &shown);
-    size_t json_len = json.len;
-    append(m, buf_take(&json), json_len, role, shown.len);
+    struct message of = { .role = role, .json_len = json.len, .text_len = shown.len };
+    of.json = buf_take(&json);
+    append(m, &of);
     buf_free(&shown);
 }
 
-static void add_object(struct messages *m, const json_t *message)
+void messages_add_object(struct messages *m, const json_t *message)
 {
     struct buf shown = { 0 };
     char *json = json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    enum role role = role_of(message)->role;
+    enum role role = messages_role(message)->role;
 
     if (!json)
         return;
     show_message(message, role, json, &shown);
-    append(m, json, strlen(json), role, shown.len);
+    append(m, &(struct message){ .json = json,
+                                 .role = role,
+                                 .calls = json_array_size(json_object_get(message, "tool_calls")) > 0,
+                                 .json_len = strlen(json),
+                                 .text_len = shown.len });
     buf_free(&shown);
+}
+
+void messages_add_answer(struct messages *m, const char *text, size_t len, const json_t *calls)
+{
+    if (!calls) {
+        messages_add_text(m, ROLE_ASSISTANT, text, len);
+        return;
+    }
+    json_t *message = json_pack("{s:s,s:o,s:O}", "role", "assistant", "content",
+                                len ? json_stringn(text, len) : json_null(), "tool_calls", calls);
+    messages_add_object(m, message);
+    json_decref(message);
 }
 
 int messages_add_json(struct messages *m, const char *json)
 {
     json_t *message = json_loads(json, JSON_ALLOW_NUL, NULL);
-    int rc = role_of(message) ? 0 : -EINVAL;
+    int rc = messages_role(message) ? 0 : -EINVAL;
 
     if (rc == 0)
-        add_object(m, message);
+        messages_add_object(m, message);
     json_decref(message);
-    return rc;
-}
-
-/* ---- An array that somebody wrote. What messages mean to a model is the engine's to say: looked at is what none could
- * do anything with. */
-
-static int check_message(const json_t *v, size_t at, struct err *e)
-{
-    const json_t *role = json_object_get(v, "role"), *content = json_object_get(v, "content");
-
-    if (!json_is_object(v))
-        return err_set(e, -EINVAL, "message %zu is no object, as {\"role\":\"user\",\"content\":\"...\"}",
-                       at);
-    if (!json_is_string(role))
-        return err_set(e, -EINVAL, "message %zu has no \"role\"", at);
-    if (!role_of(v))
-        return err_set(e, -EINVAL,
-                       "message %zu has the role \"%.40s\"; there are system, user, assistant and tool", at,
-                       json_string_value(role));
-    if (json_is_string(content) || json_is_array(content) || json_object_get(v, "tool_calls"))
-        return 0;
-    return err_set(e, -EINVAL, "message %zu has no \"content\", which is a text or an array of parts", at);
-}
-
-static int check_order(const json_t *array, struct err *e)
-{
-    bool said = false;
-
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        const json_t *v = json_array_get(array, i);
-        int rc = check_message(v, i, e);
-        if (rc < 0)
-            return rc;
-        enum role role = role_of(v)->role;
-        if (role == ROLE_SYSTEM && said)
-            return err_set(e, -EINVAL, "message %zu has the role of the system, which speaks first alone", i);
-        if (role == ROLE_TOOL && !said)
-            return err_set(e, -EINVAL, "message %zu is a tool's, and nobody has called one", i);
-        said |= role != ROLE_SYSTEM;
-    }
-    return 0;
-}
-
-int messages_parse(struct messages *m, const char *text, size_t len, struct err *e)
-{
-    json_t *array;
-    int rc = body_parse(text, len, "the transcript", &array, e);
-
-    if (rc < 0)
-        return rc;
-    if (!json_is_array(array))
-        rc = err_set(e, -EINVAL, "the transcript must be a JSON array of messages");
-    else
-        rc = check_order(array, e);
-    for (size_t i = 0; m && rc == 0 && i < json_array_size(array); i++)
-        add_object(m, json_array_get(array, i));
-    json_decref(array);
     return rc;
 }
 
@@ -187,8 +168,9 @@ void messages_finish(struct messages *m)
 void messages_copy(struct messages *to, const struct messages *from, size_t n)
 {
     for (size_t i = 0; i < n && i < from->n; i++) {
-        const struct message *one = &from->v[i];
-        append(to, xstrndup(one->json, one->json_len), one->json_len, one->role, one->text_len);
+        struct message one = from->v[i];
+        one.json = xstrndup(one.json, one.json_len);
+        append(to, &one);
     }
 }
 
@@ -216,6 +198,7 @@ void messages_text(const struct messages *m, size_t at, struct buf *out)
 
     if (json_is_string(content))
         buf_add(out, json_string_value(content), json_string_length(content));
+    tool_calls_lines(json_object_get(message, "tool_calls"), out);
     json_decref(message);
 }
 

@@ -31,11 +31,11 @@ void chat_put(const struct chat *c, struct store_op *op)
 {
     static const char put[] =
         "INSERT INTO chats(id, uid, model, name, changed, given, prompt_tokens, completion_tokens, used,"
-        " used_bytes, context, error, failed, system, params)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+        " used_bytes, context, error, failed, system, params, context_job)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
         " ON CONFLICT(id) DO UPDATE SET name = ?4, changed = ?5, given = ?6, prompt_tokens = ?7,"
         " completion_tokens = ?8, used = ?9, used_bytes = ?10, context = ?11, error = ?12, failed = ?13,"
-        " system = ?14, params = ?15";
+        " system = ?14, params = ?15, context_job = ?16";
     const struct settings *s = c->settings;
 
     store_op_add(op, put,
@@ -55,8 +55,9 @@ void chat_put(const struct chat *c, struct store_op *op)
                      text_or_null(c->failed),
                      text_or_null(s ? settings_own_text(s, SETTING_SYSTEM) : NULL),
                      text_or_null(s ? settings_own_text(s, SETTING_PARAMS) : NULL),
+                     text_or_null(c->limit_job),
                  },
-                 15);
+                 16);
 }
 
 void chat_put_messages(const struct chat *c, struct store_op *op, size_t at, const struct messages *m,
@@ -95,7 +96,7 @@ void chat_delete(const struct chat *c, struct store_op *op)
 
 static const char chats_sql[] =
     "SELECT id, uid, model, name, changed, given, prompt_tokens, completion_tokens,"
-    " used, used_bytes, context, error, failed, system, params FROM chats ORDER BY id";
+    " used, used_bytes, context, error, failed, system, params, context_job FROM chats ORDER BY id";
 enum {
     ID,
     UID,
@@ -111,7 +112,8 @@ enum {
     ERROR,
     FAILED,
     SYSTEM,
-    PARAMS
+    PARAMS,
+    CONTEXT_JOB
 };
 
 static char *text_of(const struct store_value *v)
@@ -142,6 +144,7 @@ static int chat_row(void *arg, const struct store_value *v, size_t columns)
     c->used = v[USED].i;
     c->used_bytes = v[USED_BYTES].i;
     c->limit = v[CONTEXT].i;
+    c->limit_job = text_of(&v[CONTEXT_JOB]);
     c->error = text_of(&v[ERROR]);
     c->failed = text_of(&v[FAILED]);
     c->state = c->failed ? CHAT_FAILED : CHAT_IDLE;

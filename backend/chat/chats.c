@@ -181,6 +181,7 @@ static void free_chat(struct chat *c)
     messages_finish(&c->messages);
     settings_destroy(c->settings);
     free(c->name);
+    free(c->limit_job);
     free(c->error);
     free(c->failed);
     free(c);
@@ -238,6 +239,7 @@ int chat_fork(struct chat *c, const char *name, struct err *e)
     f->used = c->used;
     f->used_bytes = c->used_bytes;
     f->limit = c->limit;
+    f->limit_job = c->limit_job ? xstrdup(c->limit_job) : NULL;
     if (c->settings)
         settings_copy(chat_settings(f), c->settings);
     struct store_op *op = store_op_create(NULL, NULL);

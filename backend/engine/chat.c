@@ -9,6 +9,7 @@
 #include "backend/engine/engine.h"
 #include "backend/base/alloc.h"
 #include "backend/engine/message.h"
+#include "backend/engine/tool_calls.h"
 #include "backend/http/sse.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct chat_reader {
     bool failed;      /* rc and err say why */
     int rc;
     struct err err;
+    struct tool_calls calls;
     json_t *refusal; /* the object with which an answer ended in an error */
     char finish[FINISH_MAX];
     int64_t prompt_tokens, completion_tokens;
@@ -93,6 +95,15 @@ static bool says_something(const json_t *v)
     return json_string_length(v) || json_array_size(v);
 }
 
+static void take_calls(struct chat_reader *r, const json_t *calls)
+{
+    struct err e;
+    int rc = r->ev.text ? tool_calls_take(&r->calls, calls, &e) : 0; /* else nobody asks for them */
+
+    if (rc < 0)
+        fail(r, -EPROTO, e.text, "", 0);
+}
+
 /* delta  of a chunk, or the message of a whole answer */
 static void take_delta(struct chat_reader *r, const json_t *delta)
 {
@@ -104,6 +115,7 @@ static void take_delta(struct chat_reader *r, const json_t *delta)
         begin(r);
     if (json_string_length(content) && r->ev.text)
         r->ev.text(r->arg, json_string_value(content), json_string_length(content));
+    take_calls(r, json_object_get(delta, "tool_calls"));
 }
 
 static void take_choice(struct chat_reader *r, const json_t *choice)
@@ -319,6 +331,7 @@ void chat_reader_destroy(struct chat_reader *r)
     sse_reader_destroy(r->sse);
     buf_free(&r->body);
     json_decref(r->refusal);
+    tool_calls_finish(&r->calls);
     free(r);
 }
 
@@ -374,6 +387,11 @@ int chat_reader_status(const struct chat_reader *r)
 const char *chat_reader_finish(const struct chat_reader *r)
 {
     return r->finish;
+}
+
+json_t *chat_reader_calls(const struct chat_reader *r)
+{
+    return tool_calls_json(&r->calls);
 }
 
 char *chat_reader_refusal(const struct chat_reader *r)

@@ -65,9 +65,10 @@ void prompt_body(const char *text, size_t len, const struct request_defaults *d,
     }
     if (d->before && *d->before) {
         buf_adds(out, d->before);
-        buf_adds(out, ",");
+        buf_adds(out, d->text_is_before ? "" : ",");
     }
-    add_message(out, "user", text, len);
+    if (!d->text_is_before)
+        add_message(out, "user", text, len);
     buf_adds(out, "]");
     add_members(out, d->params);
     buf_adds(out, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}");

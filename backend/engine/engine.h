@@ -184,6 +184,9 @@ int64_t chat_reader_tokens(const struct chat_reader *r,
 int chat_reader_status(const struct chat_reader *r);
 const char *chat_reader_finish(const struct chat_reader *r); /* finish_reason or "" */
 
+/* The tools that it calls (tool_calls.h), where the events have `text`: a new reference; NULL: none. */
+json_t *chat_reader_calls(const struct chat_reader *r);
+
 /* The object in which the engine said no, on one line; NULL where it said no in other words, or did not. The caller
  * frees it. */
 char *chat_reader_refusal(const struct chat_reader *r);

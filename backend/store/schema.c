@@ -41,9 +41,13 @@ static const char version_3[] =
     "PRIMARY KEY(chat, at)) WITHOUT ROWID;"
     "ALTER TABLE prompts ADD COLUMN chat INTEGER NOT NULL DEFAULT 0;";
 
+/* context_job  whose engine told the context: "<cluster>.<id>"; NULL where none did. */
+static const char version_4[] = "ALTER TABLE chats ADD COLUMN context_job TEXT;";
+
 const char *const store_schema[] = {
     version_1,
     version_2,
     version_3,
+    version_4,
 };
 const size_t store_n_schema = sizeof store_schema / sizeof store_schema[0];

@@ -164,15 +164,26 @@ static bool is_utf8_so_far(struct ask_file *a)
  * says it. */
 #define CHECKED_AT_ONCE ((size_t)64 << 10)
 
-static int check_so_far(struct ask_file *a)
+/* 0; -EINVAL: it cannot be asked, whatever may follow; -ENODATA: it stops short. */
+static int check_text(const struct ask_file *a, struct err *e)
 {
     const struct buf *d = &a->draft->draft;
     const struct pair *pair = pair_of(a->file);
+    const struct chat *c = home_chat(a->file->node.subject);
+
+    if (pair->check)
+        return d->len ? pair->check(d->data, d->len, e) : 0;
+    return c ? chat_check(c, buf_str(d), d->len, e) : 0;
+}
+
+static int check_so_far(struct ask_file *a)
+{
+    const struct buf *d = &a->draft->draft;
     struct err e = { 0 };
 
     if (!is_utf8_so_far(a))
         return refuse(a, -EINVAL, "the prompt is not UTF-8; convert it, for example with iconv");
-    if (pair->check && d->len <= CHECKED_AT_ONCE && pair->check(d->data, d->len, &e) == -EINVAL)
+    if (d->len <= CHECKED_AT_ONCE && check_text(a, &e) == -EINVAL)
         return refuse(a, -EINVAL, e.text);
     return 0;
 }
@@ -429,10 +440,7 @@ static int ask_truncate_node(struct tree *t, const struct node *n, uint64_t size
 /* What still stops short here will be refused at RELEASE, whose result nobody sees. */
 static bool is_whole(struct ask_file *a)
 {
-    const struct buf *d = &a->draft->draft;
-    const struct pair *pair = pair_of(a->file);
-
-    return is_utf8(a) && (!pair->check || d->len == 0 || pair->check(d->data, d->len, NULL) == 0);
+    return is_utf8(a) && check_text(a, NULL) == 0;
 }
 
 static int ask_flush(struct open_file *f)

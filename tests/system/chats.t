@@ -34,6 +34,8 @@ cat > "$T/mirror" <<- 'END'
 	            return self.say(400, {'error': {'message': 'no messages'}})
 	        if last == 'fail' and not os.path.exists(sys.argv[4]):
 	            return self.say(500, {'error': {'message': 'out of luck'}})
+	        if len(sys.argv) > 5 and len(body) > int(sys.argv[5]):
+	            return self.say(400, {'error': {'message': "This model's maximum context length is %d tokens" % (int(sys.argv[5]) // 4)}})
 	        if last == 'full':
 	            return self.say(400, {'error': {'message': "This model's maximum context length is 60 tokens. However, you requested 61"}})
 	        said = ' '.join(m['role'][0] + ':' + m['content'].split(' ')[-1] for m in asked['messages'])
@@ -55,10 +57,16 @@ mount_with <<- END || bail 'no mount'
 	command = ["python3", "$T/mirror", "{host}", "{port}", "{key_file}", "$T/luck"]
 	on_full = "drop_oldest"
 	max_model_len = 60
+	[model.learns]
+	engine = "command"
+	command = ["python3", "$T/mirror", "{host}", "{port}", "{key_file}", "$T/luck", "800"]
+	on_full = "drop_oldest"
 	[model.gated]
 	engine = "parrot"
 	slots = 8
 	engine_args = ["--gate", "$T/gate"]
+	[model.tools]
+	engine = "parrot"
 	END
 C=$M/mirror/chats G=$M/gated/chats
 ask() { # CHAT TEXT
@@ -158,6 +166,55 @@ mkdir "$C/copy"
 ok 'a transcript of another' cp "$C/empty/transcript.json" "$C/copy/transcript.json"
 is 'is the same conversation' "$(cat "$C/copy/transcript")" "$(cat "$C/empty/transcript")"
 
+# ---- Tools
+tools='{"tools":[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]}'
+W=$M/tools/chats/w
+result() { # ID TEXT: as a script writes it
+	jq -nc --arg id "$1" --arg text "$2" '{role: "tool", tool_call_id: $id, content: $text}'
+}
+mkdir "$W"
+echo "$tools" > "$W/params"
+echo 'the weather in Lund?' > "$W/ask"
+call=$(timeout 60 cat "$W/reply")
+is 'reply has the call, on a line' "$(jq -c '[.type, .function.name, (.function.arguments | type)]' <<< "$call")" '["function","weather","string"]'
+id=$(jq -r .id <<< "$call")
+is 'transcript.json has it as a message' "$(jq -c '.[1] | [.role, .content, .tool_calls[0].id, .tool_calls[0].function.name]' "$W/transcript.json")" \
+	"[\"assistant\",null,\"$id\",\"weather\"]"
+is 'transcript shows it' "$(sed -n '/^## Assistant/,$p' "$W/transcript")" $'## Assistant\n\n```json\n'"$call"$'\n```'
+is 'its size is what there is' "$(stat -c %s "$W/transcript" "$W/transcript.json" "$W/reply" | tr '\n' ' ')" "$(cat "$W/transcript" | wc -c) $(cat "$W/transcript.json" | wc -c) $(cat "$W/reply" | wc -c) "
+for bad in '{"role":"tool","tool_call_id":"other","content":"x"}' '{"role":"tool","content":"x"}' "{\"role\":\"tool\",\"tool_call_id\":\"$id\"}" '{"degrees":7}' \
+	'{"role":"user","content":"x"}' '{]'; do
+	not_ok "no result: $bad" bash -c 'echo "$1" > "$2"' - "$bad" "$W/ask"
+done
+not_ok 'one that stops short' bash -c 'printf "%s" "{\"role\":\"tool" > "$1/ask" && cat "$1/reply"' - "$W"
+like 'error says why' "$(cat "$W/error")" 'the result of a tool is no JSON'
+is 'nothing of them is said' "$(jq length "$W/transcript.json")" 2
+ok 'undo' bash -c 'echo undo > "$1/ctl"' - "$W"
+kill -KILL "$(daemon_pid)"
+ok 'killed' wait_for 20 not_mounted
+mount_again || bail 'no mount after the kill'
+is 'the next mount has the call' "$(cat "$W/reply")" "$call"
+result "$id" '7 degrees' > "$W/ask"
+is 'the result is answered' "$(timeout 60 cat "$W/reply")" '7 degrees'
+is 'and in the transcript' "$(jq -c 'map(.role)' "$W/transcript.json") $(sed -n '/^## Tool/,/^$/p' "$W/transcript" | head -n 1)" "[\"user\",\"assistant\",\"tool\",\"assistant\"] ## Tool $id"
+is 'one question, one turn' "$(field "$W" turns)" 1
+mkdir "$W-copy"
+ok 'its transcript begins another' cp "$W/transcript.json" "$W-copy/transcript.json"
+is 'the same' "$(cat "$W-copy/transcript")" "$(cat "$W/transcript")"
+mkdir "$W-half"
+ok 'one that ends with a call' bash -c 'jq ".[:2]" "$1/transcript.json" > "$1-half/transcript.json"' - "$W"
+is 'has its result asked first' "$(result "$id" 'rain' > "$W-half/ask"; timeout 60 cat "$W-half/reply")" rain
+mkdir "$W-bad"
+not_ok 'a result that nobody called for' bash -c 'jq ".[:3] | del(.[1])" "$1/transcript.json" > "$1-bad/transcript.json"' - "$W"
+like 'error says so' "$(cat "$W-bad/error")" "message 1 is a tool's, and nobody has called one as"
+not_ok 'a call without a result' bash -c 'jq ".[:2] + .[:1]" "$1/transcript.json" > "$1-bad/transcript.json"' - "$W"
+like 'error says so' "$(cat "$W-bad/error")" 'has no result'
+is 'JSON is a text where no tool was called' "$(ask "$W-bad" '{"role":"tool"}')" '{"role":"tool"}'
+ok 'undo' bash -c 'echo undo > "$1/ctl"' - "$W"
+is 'takes back the question with all that came of it' "$(cat "$W/transcript.json")" '[]'
+echo "$tools" > "$M/tools/params"
+is 'the stateless reply has calls too' "$(echo 'the weather?' > "$M/tools/ask"; timeout 60 cat "$M/tools/reply" | jq -r .function.name)" weather
+
 # ---- The context is full
 not_ok 'an engine that is full' ask "$C/copy" full
 is 'its limit is known then' "$(field "$C/copy" context.limit)" 60
@@ -169,6 +226,14 @@ for i in 1 2 3 4 5 6; do
 done
 like 'drop_oldest: the oldest are left out' "$last" '^u:([2-6] .*u:)?6$'
 is 'the transcript has all' "$(field "$M/drops/chats/long" turns)" 6
+mkdir "$M/learns/chats/long"
+for i in 1 2 3 4 5 6 7 8; do
+	last=$(ask "$M/learns/chats/long" "a question of some length, number $i")
+done
+like 'as is one whose limit only the engine knows' "$last" '^u:([2-7] .*u:)?8$'
+is 'none of its questions failed' "$(field "$M/learns/chats/long" turns) $(field "$M/learns/chats/long" context.limit)" '8 200'
+echo stop > "$M/learns/ctl"
+is 'what it said counts for it alone' "$(wait_for 60 state_is learns asleep; field "$M/learns/chats/long" context.limit)" null
 
 # ---- Names
 long=$(printf '%0255d' 0)

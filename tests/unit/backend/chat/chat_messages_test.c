@@ -76,14 +76,13 @@ static void what_is_no_text_is_kept_and_shown_as_it_is(void **state)
 {
     static const char parts[] = "[{\"role\":\"developer\",\"content\":\"d\"},{\"role\":\"user\",\"content\":["
                                 "{\"type\":\"text\",\"text\":\"x\"}]},"
-                                "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"1\"}]},"
-                                "{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"42\"}]";
+                                "{\"role\":\"user\",\"name\":\"eve\",\"content\":\"hm\"}]";
     struct messages m = { 0 };
     struct buf out = { 0 };
 
     (void)state;
     assert_int_equal(parse(&m, parts, NULL), 0);
-    assert_int_equal(m.n, 4);
+    assert_int_equal(m.n, 3);
     messages_join(&m, 0, &out);
     json_t *want = json_loads(parts, 0, NULL);
     char *whole = json_dumps(want, JSON_COMPACT);
@@ -92,43 +91,46 @@ static void what_is_no_text_is_kept_and_shown_as_it_is(void **state)
     messages_markdown(&m, &out);
     assert_int_equal(out.len, m.text_len);
     assert_non_null(strstr(out.data, "## System\n\nd\n"));
-    assert_non_null(strstr(out.data, "```json\n{\"role\":\"tool\""));
+    assert_non_null(strstr(out.data, "```json\n{\"role\":\"user\",\"name\""));
     free(whole);
     json_decref(want);
     buf_free(&out);
     messages_finish(&m);
 }
 
-static void what_is_no_transcript_is_refused_with_a_sentence(void **state)
+#define CALL(id)                                                                                             \
+    "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"sum\",\"arguments\":\"{}\"}}"
+
+static void calls_of_tools_and_their_results_are_shown_as_text(void **state)
 {
-    static const struct {
-        const char *text;
-        int rc;
-        const char *words;
-    } bad[] = {
-        { "{}", -EINVAL, "array" },
-        { "nonsense", -EINVAL, "no JSON" },
-        { "[", -ENODATA, "no JSON" },
-        { "[1]", -EINVAL, "message 0 is no object" },
-        { "[{\"content\":\"x\"}]", -EINVAL, "no \"role\"" },
-        { "[{\"role\":7,\"content\":\"x\"}]", -EINVAL, "no \"role\"" },
-        { "[{\"role\":\"king\",\"content\":\"x\"}]", -EINVAL, "the role \"king\"" },
-        { "[{\"role\":\"user\"}]", -EINVAL, "no \"content\"" },
-        { "[{\"role\":\"user\",\"content\":7}]", -EINVAL, "no \"content\"" },
-        { "[{\"role\":\"tool\",\"content\":\"x\"}]", -EINVAL, "a tool's" },
-        { "[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"system\",\"content\":\"y\"}]", -EINVAL,
-          "message 1 has the role of the system" },
-    };
+    struct messages m = { 0 };
+    struct buf out = { 0 };
+    json_t *calls = json_loads("[" CALL("a") "," CALL("b") "]", 0, NULL);
 
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct messages m = { 0 };
-        struct err e = { "" };
-        assert_int_equal(parse(&m, bad[i].text, &e), bad[i].rc);
-        if (!strstr(e.text, bad[i].words))
-            fail_msg("\"%s\" does not say \"%s\"", e.text, bad[i].words);
-        assert_int_equal(m.n, 0);
-    }
+    messages_add_answer(&m, "plain", 5, NULL);
+    messages_add_answer(&m, "I look.", 7, calls);
+    messages_add_answer(&m, "", 0, calls);
+    assert_int_equal(
+        messages_add_json(&m, "{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"42\\n\"}"), 0);
+    assert_false(m.v[0].calls || m.v[3].calls);
+    assert_true(m.v[1].calls && m.v[2].calls);
+    messages_markdown(&m, &out);
+    assert_string_equal(out.data,
+                        "## Assistant\n\nplain\n\n"
+                        "## Assistant\n\nI look.\n\n```json\n" CALL("a") "\n" CALL(
+                            "b") "\n```\n\n"
+                                 "## Assistant\n\n```json\n" CALL("a") "\n" CALL("b") "\n```\n\n"
+                                                                                      "## Tool a\n\n42\n\n");
+    assert_int_equal(out.len, m.text_len);
+    buf_reset(&out);
+    messages_text(&m, 1, &out); /* as `reply` has it */
+    assert_string_equal(out.data, "I look.\n" CALL("a") "\n" CALL("b") "\n");
+    assert_string_equal(m.v[2].json, "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[" CALL(
+                                         "a") "," CALL("b") "]}");
+    json_decref(calls);
+    buf_free(&out);
+    messages_finish(&m);
 }
 
 static void a_turn_begins_with_the_users_last_message(void **state)
@@ -162,7 +164,7 @@ int main(void)
         cmocka_unit_test(the_array_is_json_of_the_length_that_is_told),
         cmocka_unit_test(the_markdown_has_a_heading_for_each_and_the_length_that_is_told),
         cmocka_unit_test(what_is_no_text_is_kept_and_shown_as_it_is),
-        cmocka_unit_test(what_is_no_transcript_is_refused_with_a_sentence),
+        cmocka_unit_test(calls_of_tools_and_their_results_are_shown_as_text),
         cmocka_unit_test(a_turn_begins_with_the_users_last_message),
     };
 

@@ -237,7 +237,7 @@ static void a_full_context_is_told_with_its_figures(void **state)
     assert_int_equal(model_submit(the_model(), &two->x, &e), 0);
     assert_int_equal(chat_take(c, three, &e), 0);
     assert_int_equal(model_submit(the_model(), &three->x, &e), 0);
-    c->limit = 12;
+    chat_learn_limit(c, nth_job(1)->name, "n_ctx: 12");
     expect_end(three, EXCHANGE_FAILED, -EFBIG, "context is full");
     assert_int_equal(two->x.state, EXCHANGE_DONE);
 }
@@ -269,17 +269,149 @@ static void the_oldest_turns_are_dropped_where_that_is_wanted(void **state)
 static void an_engines_refusal_tells_its_limit(void **state)
 {
     (void)state;
+    rig_open("", "max_model_len = 100");
+    struct chat *c = chat("a");
+    answered(c, "one");
+    const char *job = nth_job(1)->name;
+    assert_int_equal(chat_limit(c), 100);
+    assert_true(chat_learn_limit(
+        c, job, "the engine answered 400: This model's maximum context length is 8192 tokens. However, .."));
+    assert_int_equal(chat_limit(c), 8192);
+    assert_true(chat_learn_limit(
+        c, job, "the request exceeds the available context size (4096 tokens), try increasing it"));
+    assert_int_equal(chat_limit(c), 4096);
+    assert_false(chat_learn_limit(c, job, "something else about 7 tokens"));
+    assert_false(chat_learn_limit(c, job, NULL));
+    assert_int_equal(chat_limit(c), 4096);
+}
+
+static void a_limit_counts_for_the_engine_that_told_it(void **state)
+{
+    (void)state;
+    rig_open("", "max_model_len = 100");
+    struct chat *c = chat("a");
+    answered(c, "one");
+    chat_learn_limit(c, nth_job(1)->name, "n_ctx 20");
+    assert_int_equal(chat_limit(c), 20);
+    assert_int_equal(chat_fits(c, 200, NULL), -EFBIG);
+    job_cancel(nth_job(1), "enough");
+    WAIT(job_is(1, JOB_ENDED));
+    assert_int_equal(chat_limit(c), 100); /* the next one may have more */
+    assert_int_equal(chat_fits(c, 200, NULL), 0);
+    answered(c, "two");
+    chat_learn_limit(c, nth_job(2)->name, "n_ctx 20");
+    assert_int_equal(chat_limit(c), 20);
+    c->used = 1;
+    c->used_bytes = 1000;
+    answered(c, "a b c d e f g h i j k l m n o p q r s t u v w x y z"); /* it takes more than it said */
+    assert_int_equal(chat_limit(c), 100);
+}
+
+static void an_engine_without_room_is_asked_again_with_less(void **state)
+{
+    static const char full[] = "This model's maximum context length is 1000 tokens.";
+    struct request_defaults d = { .model = "" };
+    struct buf before = { 0 };
+
+    (void)state;
+    rig_open("", "on_full = \"drop_oldest\"");
+    struct chat *c = chat("a");
+    answered(c, "one");
+    c->used = c->used_bytes = 0;
+    for (int i = 0; i < 7; i++) {
+        messages_add_text(&c->messages, ROLE_USER, "0123456789", 10);
+        messages_add_text(&c->messages, ROLE_ASSISTANT, "0123456789", 10);
+    }
+    struct prompt *p = question("x", 1000);
+    snprintf(p->x.job_name, sizeof p->x.job_name, "%s", nth_job(1)->name);
+    chat_request(c, p, &d, &before);
+    assert_int_equal(p->chat_first, 0);
+    assert_false(chat_shortens(c, p, "it is out of order"));
+    static const size_t wants[] = { 10, 14, 16 }; /* half of what is left, and up to the next question */
+    for (size_t i = 0; i < sizeof wants / sizeof wants[0]; i++) {
+        assert_true(chat_shortens(c, p, full)); /* guessed to have room, and has not */
+        assert_int_equal(chat_goes_from(c, p), wants[i]);
+        chat_request(c, p, &d, &before);
+    }
+    assert_false(chat_shortens(c, p, full));
+    assert_int_equal(chat_limit(c), 1000);
+    buf_free(&before);
+}
+
+#define TOOLS                                                                                                \
+    "{\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"sum\",\"parameters\":{\"type\":\"object\"}" \
+    "}}]}"
+
+static void what_tools_said_is_written_as_a_question(void **state)
+{
+    static const char other[] = "{\"role\":\"tool\",\"tool_call_id\":\"x\",\"content\":\"\"}";
+    struct err e = { "" };
+    struct buf text = { 0 };
+
+    (void)state;
     rig_open("", "");
     struct chat *c = chat("a");
-    assert_int_equal(chat_limit(c), 0);
-    chat_learn_limit(
-        c, "the engine answered 400: This model's maximum context length is 8192 tokens. However, ..");
-    assert_int_equal(chat_limit(c), 8192);
-    chat_learn_limit(c, "the request exceeds the available context size (4096 tokens), try increasing it");
-    assert_int_equal(chat_limit(c), 4096);
-    chat_learn_limit(c, "something else about 7 tokens");
-    chat_learn_limit(c, NULL);
-    assert_int_equal(chat_limit(c), 4096);
+    assert_int_equal(settings_set(chat_settings(c), SETTING_PARAMS, TOOLS, strlen(TOOLS), &e), 0);
+    assert_int_equal(chat_check(c, "{\"role\":\"tool\"}", 15, &e), 0); /* a text as any */
+    struct prompt *p = ask_in(c, "the sum?");
+    WAIT(prompt_over(p));
+    assert_int_equal(c->messages.n, 2);
+    assert_true(c->messages.v[1].calls);
+    json_t *line = json_loads(buf_str(&p->reply), JSON_DISABLE_EOF_CHECK, NULL);
+    char *id = xstrdup(json_string_value(json_object_get(line, "id")));
+    assert_string_equal(json_string_value(json_object_get(json_object_get(line, "function"), "name")), "sum");
+    json_decref(line);
+
+    /* Others are no result, and the next mount knows the same. */
+    assert_int_equal(chat_check(c, other, strlen(other), &e), -EINVAL);
+    next_mount();
+    c = chat("a");
+    p = question("{\"a\":1}", 1000);
+    assert_int_equal(chat_take(c, p, &e), -EINVAL);
+    expect_words(e.text, "no \"role\"");
+    assert_true(list_empty(&c->queue));
+    char *result = xasprintf("{\"role\":\"tool\",\"tool_call_id\":\"%s\",\"content\":\"42\"}", id);
+    assert_int_equal(chat_check(c, result, strlen(result), &e), 0);
+    p = ask_in(c, result);
+    WAIT(prompt_over(p));
+    expect_answer(p, "42");
+    assert_int_equal(c->messages.n, 4);
+    assert_int_equal(c->messages.v[2].role, ROLE_TOOL);
+    assert_string_equal(c->messages.v[2].json, result);
+    next_mount();
+    c = chat("a");
+    assert_int_equal(c->messages.n, 4);
+    assert_int_equal(messages_turns(&c->messages), 1);
+    assert_int_equal(chat_again(c, &text, &e), 0); /* the question, and all that came of it */
+    assert_string_equal(buf_str(&text), "the sum?");
+    assert_int_equal(c->messages.n, 0);
+    buf_free(&text);
+    free(result);
+    free(id);
+}
+
+static void results_keep_the_question_that_they_belong_to(void **state)
+{
+    struct request_defaults d = { .model = "" };
+    struct buf before = { 0 };
+    struct err e = { "" };
+    static const char given[] =
+        "[{\"role\":\"user\",\"content\":\"old\"},{\"role\":\"assistant\",\"content\":\"old\"},"
+        "{\"role\":\"user\",\"content\":\"sum?\"},{\"role\":\"assistant\",\"content\":null,"
+        "\"tool_calls\":[{\"id\":\"1\",\"function\":{\"name\":\"sum\",\"arguments\":\"{}\"}}]}]";
+
+    (void)state;
+    rig_open("\"engine=none\"", "on_full = \"drop_oldest\"\nmax_model_len = 10");
+    struct chat *c = chat("a");
+    assert_int_equal(chat_begin(c, given, strlen(given), &e), 0);
+    struct prompt *p = question("{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"42\"}", 1000);
+    assert_int_equal(chat_take(c, p, &e), 0);
+    chat_request(c, p, &d, &before);
+    assert_true(d.text_is_before);
+    assert_null(strstr(before.data, "old"));
+    expect_words(before.data, "sum?");
+    expect_words(before.data, "},{\"role\":\"tool\"");
+    buf_free(&before);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -293,6 +425,10 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(a_full_context_is_told_with_its_figures),
     SENTENCE(the_oldest_turns_are_dropped_where_that_is_wanted),
     SENTENCE(an_engines_refusal_tells_its_limit),
+    SENTENCE(a_limit_counts_for_the_engine_that_told_it),
+    SENTENCE(an_engine_without_room_is_asked_again_with_less),
+    SENTENCE(what_tools_said_is_written_as_a_question),
+    SENTENCE(results_keep_the_question_that_they_belong_to),
 };
 
 RIG_MAIN(tests)
