@@ -1,278 +1,428 @@
 /* SPDX-License-Identifier: MIT */
 /* A scanner of JSON that checks the whole body and keeps two of its fields. A body may be hundreds of
- * megabytes of images: building it to route it would cost several times its size. */
+ * megabytes of images: building it to route it would cost several times its size, and it need not even be there
+ * whole. So it is a machine that may stop at any byte; open levels are a bit each, because a hostile body must not
+ * cost stack. */
 #include "fs/door_http/model_field.h"
 #include "backend/base/hex.h"
 #include "backend/base/utf8.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 
-#define DEPTH 512 /* levels; a bit each in `closers` */
+#define MODEL_MAX 1024 /* bytes of a name, as in a form: it is kept while the rest of the body goes by */
 
-struct scan {
-    const char *p, *end, *begin;
-    int depth;
-    unsigned char closers[DEPTH]; /* what ends each open level */
+enum state {
+    BEGIN,       /* the object has to open */
+    FIRST_KEY,   /* behind "{": a key, or the end */
+    NEXT_KEY,    /* behind a comma */
+    COLON,       /* behind a key */
+    VALUE,       /* behind a colon, or a comma in an array */
+    FIRST_VALUE, /* behind "[": a value, or the end */
+    AFTER,       /* behind a value: a comma, or the end of its level */
+    TEXT,        /* in a string */
+    ESCAPE,      /* behind its backslash */
+    HEX,         /* behind \u */
+    WORD,
+    MINUS, /* of numbers: what was read last */
+    ZERO,
+    DIGITS,
+    POINT,
+    FRACTION,
+    LETTER_E,
+    SIGN,
+    EXPONENT,
+    OVER,
 };
 
-static void skip_blanks(struct scan *s)
+enum text { A_KEY, THE_MODEL, ANY_TEXT };
+enum field { ANY_FIELD, FIELD_MODEL, FIELD_STREAM };
+
+static bool is_digit(char c)
 {
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\n' || *s->p == '\r'))
-        s->p++;
+    return c >= '0' && c <= '9';
 }
 
-static bool take(struct scan *s, char c)
+/* ---- Levels */
+
+static bool in_object(const struct model_scan *s)
 {
-    skip_blanks(s);
-    if (s->p >= s->end || *s->p != c)
-        return false;
-    s->p++;
-    return true;
+    int level = s->depth - 1;
+
+    return s->objects[level / 8] >> (level % 8) & 1;
 }
 
-static int hex4(struct scan *s)
+static int open_level(struct model_scan *s, bool object)
 {
-    int v = 0;
+    int level = s->depth;
 
-    if (s->end - s->p < 4)
-        return -1;
-    for (int i = 0; i < 4; i++, s->p++) {
-        int d = hex_value(*s->p);
-        if (d < 0)
-            return -1;
-        v = v * 16 + d;
+    if (level == MODEL_SCAN_DEPTH)
+        return -EPROTO;
+    s->depth++;
+    s->objects[level / 8] &= (uint8_t) ~(1 << level % 8);
+    s->objects[level / 8] |= (uint8_t)(object << level % 8);
+    s->state = object ? FIRST_KEY : FIRST_VALUE;
+    return 1;
+}
+
+static int close_level(struct model_scan *s, char c)
+{
+    if (c != (in_object(s) ? '}' : ']'))
+        return -EPROTO;
+    s->state = --s->depth == 0 ? OVER : AFTER;
+    return 1;
+}
+
+/* ---- Strings */
+
+/* What a string says is kept where it is a key of the top level, or the model. */
+static int keep(struct model_scan *s, const char *data, size_t len, struct err *e)
+{
+    if (s->text == THE_MODEL) {
+        buf_add(&s->facts.model, data, len);
+        if (s->facts.model.len > MODEL_MAX)
+            return err_set(e, -EINVAL, "\"model\" in the request body is longer than %d bytes", MODEL_MAX);
+    } else if (s->text == A_KEY && s->depth == 1) {
+        for (size_t i = 0; i < len && s->key_len <= sizeof s->key; i++, s->key_len++)
+            if (s->key_len < sizeof s->key)
+                s->key[s->key_len] = data[i];
     }
-    return v;
+    return 1;
 }
 
-/* Behind "\u". A lone surrogate becomes U+FFFD: such a name matches no model. */
-static bool take_unicode(struct scan *s, struct buf *out)
+/* A lone surrogate becomes U+FFFD: such a name matches no model. */
+static int keep_code(struct model_scan *s, uint32_t code, struct err *e)
 {
     char utf8[4];
-    int hi = hex4(s), lo;
-    uint32_t c = (uint32_t)hi;
+    size_t n = utf8_encode(code, utf8);
 
-    if (hi < 0)
-        return false;
-    if (hi >= 0xD800 && hi < 0xDC00 && s->end - s->p >= 6 && s->p[0] == '\\' && s->p[1] == 'u') {
-        s->p += 2;
-        if ((lo = hex4(s)) < 0)
-            return false;
-        c = lo >= 0xDC00 && lo < 0xE000 ? 0x10000u + (((uint32_t)hi - 0xD800) << 10) + ((uint32_t)lo - 0xDC00)
-                                        : 0xFFFD;
-    }
-    if (out) {
-        size_t n = utf8_encode(c, utf8);
-        buf_add(out, n ? utf8 : "\xEF\xBF\xBD", n ? n : 3);
-    }
-    return true;
+    return keep(s, n ? utf8 : "\xEF\xBF\xBD", n ? n : 3, e);
 }
 
-static bool take_escape(struct scan *s, struct buf *out)
+/* The half of a pair that was read before is not followed by the other half. */
+static int end_pair(struct model_scan *s, struct err *e)
+{
+    bool half = s->high != 0;
+
+    s->high = 0;
+    return half ? keep_code(s, 0xFFFD, e) : 1;
+}
+
+static int begin_text(struct model_scan *s, enum text text)
+{
+    s->text = text;
+    s->state = TEXT;
+    s->key_len = 0;
+    return 1;
+}
+
+static bool key_is(const struct model_scan *s, const char *name)
+{
+    return s->key_len == strlen(name) && memcmp(s->key, name, s->key_len) == 0;
+}
+
+static int end_text(struct model_scan *s, size_t at, struct err *e)
+{
+    struct body_facts *f = &s->facts;
+    int rc = end_pair(s, e);
+
+    s->state = s->text == A_KEY ? COLON : AFTER;
+    if (s->text == THE_MODEL) {
+        f->has_model = true;
+        f->model_len = at + 1 - f->model_at;
+    } else if (s->text == A_KEY && s->depth == 1) {
+        s->field = key_is(s, "model") ? FIELD_MODEL : key_is(s, "stream") ? FIELD_STREAM : ANY_FIELD;
+        if (s->field == FIELD_MODEL && f->has_model)
+            return err_set(e, -EINVAL, "the request body names \"model\" twice");
+    }
+    return rc;
+}
+
+static int text_byte(struct model_scan *s, char c, size_t at, struct err *e)
+{
+    if (c == '"')
+        return end_text(s, at, e);
+    if (c != '\\')
+        return -EPROTO; /* a control character */
+    s->state = ESCAPE;
+    return 1;
+}
+
+static int escape_byte(struct model_scan *s, char c, struct err *e)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const char *at;
+    const char *is = c ? strchr(from, c) : NULL;
 
-    if (s->p >= s->end)
-        return false;
-    char c = *s->p++;
+    s->digits = s->n_digits = 0;
+    s->state = c == 'u' ? HEX : TEXT;
     if (c == 'u')
-        return take_unicode(s, out);
-    if (!c || !(at = strchr(from, c)))
-        return false;
-    if (out)
-        buf_add(out, &to[at - from], 1);
-    return true;
+        return 1;
+    if (!is)
+        return -EPROTO;
+    int rc = end_pair(s, e);
+    return rc < 0 ? rc : keep(s, &to[is - from], 1, e);
 }
 
-/* The opening quote was taken. out may be NULL. */
-static bool take_string(struct scan *s, struct buf *out)
+static int hex_byte(struct model_scan *s, char c, struct err *e)
 {
-    while (s->p < s->end) {
-        const char *run = s->p;
-        while (s->p < s->end && *s->p != '"' && *s->p != '\\' && (unsigned char)*s->p >= 0x20)
-            s->p++;
-        if (out)
-            buf_add(out, run, (size_t)(s->p - run));
-        if (s->p >= s->end || (unsigned char)*s->p < 0x20)
-            return false;
-        if (*s->p++ == '"')
-            return true;
-        if (!take_escape(s, out))
-            return false;
+    int d = hex_value(c);
+
+    if (d < 0)
+        return -EPROTO;
+    s->digits = (uint16_t)(s->digits * 16 + d);
+    if (++s->n_digits < 4)
+        return 1;
+    uint32_t code = s->digits;
+    s->state = TEXT;
+    if (s->high) {
+        code = code >= 0xDC00 && code < 0xE000 ? 0x10000u + ((s->high - 0xD800u) << 10) + (code - 0xDC00)
+                                               : 0xFFFD;
+        s->high = 0;
+    } else if (code >= 0xD800 && code < 0xDC00) {
+        s->high = (uint16_t)code;
+        return 1;
     }
-    return false;
+    return keep_code(s, code, e);
 }
 
-static bool take_digits(struct scan *s)
+/* Has one of eight bytes this value? Source: "Bit Twiddling Hacks", haszero(). */
+static uint64_t has_byte(uint64_t w, uint64_t value)
 {
-    const char *start = s->p;
+    uint64_t x = w ^ (value * (UINT64_MAX / 255));
 
-    while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
-        s->p++;
-    return s->p > start;
+    return (x - UINT64_MAX / 255) & ~x & (UINT64_MAX / 255 << 7);
 }
 
-static bool take_number(struct scan *s)
+/* How many bytes from p on are neither the end of a string nor an escape: most of a body of pictures is such. */
+static size_t plain(const char *p, const char *end)
 {
-    if (s->p < s->end && *s->p == '-')
-        s->p++;
-    if (s->p < s->end && *s->p == '0')
-        s->p++;
-    else if (!take_digits(s))
-        return false;
-    if (s->p < s->end && *s->p == '.') {
-        s->p++;
-        if (!take_digits(s))
-            return false;
+    const char *begin = p;
+    uint64_t w;
+
+    for (; end - p >= 8; p += 8) {
+        memcpy(&w, p, 8);
+        uint64_t control = (w - UINT64_MAX / 255 * 0x20) & ~w & (UINT64_MAX / 255 << 7);
+        if (has_byte(w, '"') | has_byte(w, '\\') | control)
+            break;
     }
-    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-        s->p++;
-        if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
-            s->p++;
-        return take_digits(s);
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+        p++;
+    return (size_t)(p - begin);
+}
+
+/* ---- Values */
+
+static int begin_word(struct model_scan *s, const char *rest)
+{
+    s->word = rest;
+    s->state = WORD;
+    return 1;
+}
+
+static int begin_number(struct model_scan *s, char c)
+{
+    if (c != '-' && !is_digit(c))
+        return -EPROTO;
+    s->state = c == '-' ? MINUS : c == '0' ? ZERO : DIGITS;
+    return 1;
+}
+
+static int begin_value(struct model_scan *s, char c, size_t at, struct err *e)
+{
+    enum field field = s->field;
+
+    s->field = ANY_FIELD;
+    if (field == FIELD_MODEL && c != '"')
+        return err_set(e, -EINVAL, "\"model\" in the request body is not a string");
+    if (field == FIELD_MODEL)
+        s->facts.model_at = at;
+    if (field == FIELD_STREAM) {
+        s->facts.has_stream = true;
+        s->facts.stream = c == 't';
     }
-    return true;
-}
-
-static bool take_word(struct scan *s, const char *word)
-{
-    size_t n = strlen(word);
-
-    if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0)
-        return false;
-    s->p += n;
-    return true;
-}
-
-/* A value that is no container. */
-static bool take_scalar(struct scan *s)
-{
-    switch (*s->p) {
+    switch (c) {
     case '"':
-        s->p++;
-        return take_string(s, NULL);
+        return begin_text(s, field == FIELD_MODEL ? THE_MODEL : ANY_TEXT);
+    case '{':
+    case '[':
+        return open_level(s, c == '{');
     case 't':
-        return take_word(s, "true");
+        return begin_word(s, "rue");
     case 'f':
-        return take_word(s, "false");
+        return begin_word(s, "alse");
     case 'n':
-        return take_word(s, "null");
+        return begin_word(s, "ull");
     default:
-        return take_number(s);
+        return begin_number(s, c);
     }
 }
 
-static bool open_level(struct scan *s)
+static int word_byte(struct model_scan *s, char c)
 {
-    if (s->depth == DEPTH)
-        return false;
-    s->closers[s->depth++] = *s->p++ == '{' ? '}' : ']';
-    return true;
+    if (c != *s->word++)
+        return -EPROTO;
+    if (!*s->word)
+        s->state = AFTER;
+    return 1;
 }
 
-/* Behind a value: close levels that end here, or step over the comma. False for what is neither. */
-static bool after_value(struct scan *s, int floor)
+/* What may stand behind each part of a number; one that is complete may also end, before a byte that is not its own. */
+static int number_byte(struct model_scan *s, char c)
 {
-    while (s->depth > floor && take(s, (char)s->closers[s->depth - 1]))
-        s->depth--;
-    return s->depth == floor || take(s, ',');
+    bool exponent = c == 'e' || c == 'E';
+    int next = -1;
+
+    switch ((enum state)s->state) {
+    case MINUS:
+        return begin_number(s, c == '-' ? 'x' : c);
+    case ZERO:
+        next = c == '.' ? POINT : exponent ? LETTER_E : AFTER;
+        break;
+    case DIGITS:
+        next = is_digit(c) ? DIGITS : c == '.' ? POINT : exponent ? LETTER_E : AFTER;
+        break;
+    case POINT:
+        next = is_digit(c) ? FRACTION : -1;
+        break;
+    case FRACTION:
+        next = is_digit(c) ? FRACTION : exponent ? LETTER_E : AFTER;
+        break;
+    case LETTER_E:
+        next = is_digit(c) ? EXPONENT : c == '+' || c == '-' ? SIGN : -1;
+        break;
+    case SIGN:
+        next = is_digit(c) ? EXPONENT : -1;
+        break;
+    default:
+        next = is_digit(c) ? EXPONENT : AFTER;
+    }
+    if (next < 0)
+        return -EPROTO;
+    s->state = (uint8_t)next;
+    return next != AFTER;
 }
 
-/* One whole value of any depth. No recursion: a hostile body must not cost stack. */
-static bool skip_value(struct scan *s)
-{
-    int floor = s->depth;
-    bool fresh = false; /* just behind an opening bracket, where it may close at once */
+/* ---- Between them */
 
-    do {
-        skip_blanks(s);
-        if (s->p >= s->end)
-            return false;
-        if (fresh && (unsigned char)*s->p == s->closers[s->depth - 1]) {
-            fresh = false;
-            if (!after_value(s, floor))
-                return false;
-            continue;
-        }
-        if (s->depth > floor && s->closers[s->depth - 1] == '}' &&
-            !(take(s, '"') && take_string(s, NULL) && take(s, ':')))
-            return false;
-        skip_blanks(s);
-        if (s->p >= s->end)
-            return false;
-        fresh = *s->p == '{' || *s->p == '[';
-        if (fresh ? !open_level(s) : !(take_scalar(s) && after_value(s, floor)))
-            return false;
-    } while (s->depth > floor);
-    return true;
+static int begin(struct model_scan *s, char c, size_t at)
+{
+    if (c != '{')
+        return -EPROTO;
+    s->facts.model_at = at + 1;
+    return open_level(s, true);
 }
 
-static int not_json(struct err *e, const struct scan *s, const char *body)
+static int key_or_end(struct model_scan *s, char c)
+{
+    if (c == '"')
+        return begin_text(s, A_KEY);
+    if (s->state == NEXT_KEY)
+        return -EPROTO;
+    s->facts.empty = c == '}' && s->depth == 1;
+    return close_level(s, c);
+}
+
+static int after_value(struct model_scan *s, char c)
+{
+    if (c != ',')
+        return close_level(s, c);
+    s->state = in_object(s) ? NEXT_KEY : VALUE;
+    return 1;
+}
+
+/* One byte. 1: it was taken; 0: it is for the next state; -EPROTO: no JSON; -EINVAL with a sentence. */
+static inline int step(struct model_scan *s, char c, size_t at, struct err *e)
+{
+    bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+
+    if (blank && (s->state < TEXT || s->state == OVER))
+        return 1;
+    switch ((enum state)s->state) {
+    case BEGIN:
+        return begin(s, c, at);
+    case FIRST_KEY:
+    case NEXT_KEY:
+        return key_or_end(s, c);
+    case COLON:
+        s->state = VALUE;
+        return c == ':' ? 1 : -EPROTO;
+    case FIRST_VALUE:
+        return c == ']' ? close_level(s, c) : begin_value(s, c, at, e);
+    case VALUE:
+        return begin_value(s, c, at, e);
+    case AFTER:
+        return after_value(s, c);
+    case TEXT:
+        return text_byte(s, c, at, e);
+    case ESCAPE:
+        return escape_byte(s, c, e);
+    case HEX:
+        return hex_byte(s, c, e);
+    case WORD:
+        return word_byte(s, c);
+    case OVER:
+        return -EPROTO;
+    default:
+        return number_byte(s, c);
+    }
+}
+
+/* ---- The scan */
+
+static int not_json(struct err *e, size_t at)
 {
     return err_set(e, -EINVAL, "the request body is not a JSON object: it stops making sense at byte %zu",
-                   (size_t)(s->p - body) + 1);
+                   at + 1);
 }
 
-static int take_model(struct scan *s, struct body_facts *out, struct err *e)
+void model_scan_init(struct model_scan *s)
 {
-    if (out->has_model)
-        return err_set(e, -EINVAL, "the request body names \"model\" twice");
-    if (!take(s, '"'))
-        return err_set(e, -EINVAL, "\"model\" in the request body is not a string");
-    out->has_model = true;
-    out->model_at = (size_t)(s->p - s->begin) - 1;
-    if (!take_string(s, &out->model))
-        return -EPROTO;
-    out->model_len = (size_t)(s->p - s->begin) - out->model_at;
+    *s = (struct model_scan){ .state = BEGIN };
+}
+
+void model_scan_finish(struct model_scan *s)
+{
+    buf_free(&s->facts.model);
+}
+
+int model_scan_feed(struct model_scan *s, const char *data, size_t len, struct err *e)
+{
+    const char *p = data, *end = data + len;
+
+    while (p < end) {
+        size_t run = s->state == TEXT ? plain(p, end) : 0;
+        size_t at = s->eaten + (size_t)(p - data);
+        int rc = run > 0 && s->high ? end_pair(s, e) : 1;
+        if (run > 0 && rc > 0)
+            rc = keep(s, p, run, e);
+        else if (run == 0)
+            rc = step(s, *p, at, e);
+        if (rc < 0)
+            return rc == -EPROTO ? not_json(e, at) : rc;
+        p += run > 0 ? run : (size_t)rc;
+        while (p < end && s->state == DIGITS && is_digit(*p))
+            p++;
+    }
+    s->eaten += len;
     return 0;
 }
 
-static int take_field(struct scan *s, struct body_facts *out, struct err *e)
+int model_scan_end(const struct model_scan *s, struct err *e)
 {
-    struct buf key = { 0 };
-    int rc = -EPROTO;
-
-    if (take(s, '"') && take_string(s, &key) && take(s, ':')) {
-        skip_blanks(s);
-        if (strcmp(buf_str(&key), "model") == 0 && key.len == 5) {
-            rc = take_model(s, out, e);
-        } else {
-            if (strcmp(buf_str(&key), "stream") == 0)
-                out->stream = s->end - s->p >= 4 && memcmp(s->p, "true", 4) == 0;
-            rc = skip_value(s) ? 0 : -EPROTO;
-        }
-    }
-    buf_free(&key);
-    return rc;
+    return s->state == OVER ? 0 : not_json(e, s->eaten);
 }
 
 int model_field_scan(const char *body, size_t len, struct body_facts *out, struct err *e)
 {
-    struct scan s = { .p = body, .end = body + len, .begin = body };
-    int rc = 0;
+    struct model_scan s;
+    int rc;
 
-    *out = (struct body_facts){ 0 };
-    if (!take(&s, '{'))
-        return not_json(e, &s, body);
-    out->model_at = (size_t)(s.p - body);
-    out->empty = take(&s, '}');
-    bool more = !out->empty;
-    while (rc == 0 && more) {
-        rc = take_field(&s, out, e);
-        if (rc == 0 && !take(&s, ',')) {
-            more = false;
-            rc = take(&s, '}') ? 0 : -EPROTO;
-        }
-    }
-    skip_blanks(&s);
-    if (rc == -EPROTO || (rc == 0 && s.p != s.end))
-        rc = not_json(e, &s, body);
-    if (rc < 0) {
-        buf_free(&out->model);
-        *out = (struct body_facts){ 0 };
-    }
+    model_scan_init(&s);
+    rc = model_scan_feed(&s, body, len, e);
+    if (rc == 0)
+        rc = model_scan_end(&s, e);
+    if (rc < 0)
+        model_scan_finish(&s);
+    *out = rc < 0 ? (struct body_facts){ 0 } : s.facts;
     return rc;
 }
