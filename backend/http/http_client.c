@@ -130,6 +130,7 @@ static void free_request(struct http_request *r)
     if (r->dial)
         r->dial->request = NULL;
     buf_free(&r->wire);
+    buf_free(&r->more);
     free(r->err);
     free(r);
 }
@@ -219,12 +220,11 @@ void http_client_opened(struct http_client *c, void *ticket, int fd, const char 
 
 /* ---- Requests. */
 
-struct http_request *http_client_send(struct http_client *c, const char *head, size_t head_len,
-                                      const void *body, size_t body_len, const struct http_handler *h,
-                                      void *arg)
+static struct http_request *add_request(struct http_client *c, const char *head, size_t head_len,
+                                        const void *body, size_t body_len, const struct http_handler *h,
+                                        void *arg)
 {
     struct http_request *r = NEW(struct http_request);
-    struct http_conn *conn = take_idle(c);
 
     r->client = c;
     r->h = h;
@@ -236,11 +236,54 @@ struct http_request *http_client_send(struct http_client *c, const char *head, s
     list_append(&c->requests, &r->link);
     if (++c->n_requests > c->most_requests)
         c->most_requests = c->n_requests;
+    return r;
+}
+
+struct http_request *http_client_send(struct http_client *c, const char *head, size_t head_len,
+                                      const void *body, size_t body_len, const struct http_handler *h,
+                                      void *arg)
+{
+    struct http_request *r = add_request(c, head, head_len, body, body_len, h, arg);
+    struct http_conn *conn = take_idle(c);
+
     if (conn)
         http_conn_attach(conn, r);
     else
         mailbox_post(c->mail, event_cb, r, EV_DIAL);
     return r;
+}
+
+struct http_request *http_client_begin(struct http_client *c, const char *head, size_t head_len,
+                                       const void *body, size_t body_len, const struct http_handler *h,
+                                       void *arg)
+{
+    struct http_request *r = add_request(c, head, head_len, body, body_len, h, arg);
+
+    r->open = r->wants_drain = true;
+    mailbox_post(c->mail, event_cb, r, EV_DIAL);
+    return r;
+}
+
+bool http_request_write(struct http_request *r, const void *data, size_t len)
+{
+    const char *p = data;
+    size_t n = r->conn && http_request_waiting(r) == 0 ? http_conn_write(r->conn, p, len) : 0;
+
+    if (r->more_sent > HTTP_WRITE_HIGH) {
+        buf_consume(&r->more, r->more_sent);
+        r->more_sent = 0;
+    }
+    if (n < len && !(r->conn && r->conn->write_dead))
+        buf_add(&r->more, p + n, len - n);
+    r->wants_drain |= http_request_waiting(r) > HTTP_WRITE_HIGH;
+    if (r->conn)
+        http_conn_watch(r->conn);
+    return !r->wants_drain;
+}
+
+void http_request_whole(struct http_request *r)
+{
+    r->open = false;
 }
 
 bool http_request_sent(const struct http_request *r)

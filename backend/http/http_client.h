@@ -36,6 +36,10 @@ struct http_handler {
 
     void (*body)(void *arg, const char *data, size_t len); /* decoded; borrowed for the call */
 
+    /* Of a request that http_client_begin() began: less than 64 KiB wait to be sent. First when its beginning went out,
+     * then where http_request_write() said stop. */
+    void (*drained)(void *arg);
+
     /* Exactly once and last, unless cancelled. rc 0: the answer is complete. -ECONNREFUSED etc.: no
      * connection was had (the dialer's errno). -ECONNRESET: lost; got_byte tells whether any byte of an
      * answer had come. -EPROTO: not HTTP; err says what. */
@@ -53,6 +57,17 @@ struct http_handler {
 struct http_request *http_client_send(struct http_client *c, const char *head, size_t head_len,
                                       const void *body, size_t body_len, const struct http_handler *h,
                                       void *arg);
+
+/* Likewise, but the body is only begun, and the rest is written as it comes. head says how long it will be, or that it
+ * is chunked, which is the caller's to do. It goes on a connection of its own, since it could not be sent twice. */
+struct http_request *http_client_begin(struct http_client *c, const char *head, size_t head_len,
+                                       const void *body, size_t body_len, const struct http_handler *h,
+                                       void *arg);
+
+/* A piece more; copied where it cannot be sent at once. False: more than 256 KiB wait, stop until `drained`. To an
+ * engine that takes no more, what is written goes nowhere: its answer, or its end, is still to come. */
+bool http_request_write(struct http_request *r, const void *data, size_t len);
+void http_request_whole(struct http_request *r); /* that was all of it */
 
 /* Nothing of the head and the body is needed any more. */
 bool http_request_sent(const struct http_request *r);

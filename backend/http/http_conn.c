@@ -35,7 +35,7 @@ void http_conn_watch(struct http_conn *conn)
         return;
     if (r && (r->paused || conn->stash.len))
         events = 0;
-    if (r && !conn->write_dead && !http_request_all_sent(r))
+    if (r && !conn->write_dead && (http_request_waiting(r) > 0 || r->wants_drain))
         events |= UV_WRITABLE;
     if (events == conn->events)
         return;
@@ -214,19 +214,39 @@ static void readable(struct http_conn *conn, bool broken)
 
 /* ---- Writing: what can be written now. Calls nobody. */
 
-/* What is still to be sent, at most max bytes, of the head and of the body. How many pieces that is. */
-static size_t pieces(const struct http_request *r, size_t max, struct iovec out[2])
+/* What is still to be sent, at most max bytes, of the head, of the body and of what was written behind it. How many
+ * pieces that is. */
+static size_t pieces(const struct http_request *r, size_t max, struct iovec out[3])
 {
     size_t head = r->sent < r->wire.len ? r->wire.len - r->sent : 0, n = 0;
     size_t of_body = head ? 0 : r->sent - r->wire.len;
+    const struct iovec all[3] = {
+        { r->wire.data + (head ? r->sent : 0), head },
+        { (char *)r->body + of_body, r->body_len - of_body },
+        { r->more.data + r->more_sent, r->more.len - r->more_sent },
+    };
 
-    if (head)
-        out[n++] = (struct iovec){ r->wire.data + r->sent, head < max ? head : max };
-    max -= head < max ? head : max;
-    size_t body = r->body_len - of_body;
-    if (body && max)
-        out[n++] = (struct iovec){ (char *)r->body + of_body, body < max ? body : max };
+    for (size_t i = 0; i < 3 && max > 0; i++) {
+        if (!all[i].iov_len)
+            continue;
+        out[n] = all[i];
+        out[n].iov_len = all[i].iov_len < max ? all[i].iov_len : max;
+        max -= out[n++].iov_len;
+    }
     return n;
+}
+
+static void count_sent(struct http_request *r, size_t n)
+{
+    size_t first = r->wire.len + r->body_len - r->sent;
+
+    first = first < n ? first : n;
+    r->sent += first;
+    r->more_sent += n - first;
+    if (r->more_sent == r->more.len) {
+        r->more_sent = 0;
+        buf_reset(&r->more);
+    }
 }
 
 static void pump(struct http_conn *conn)
@@ -234,8 +254,8 @@ static void pump(struct http_conn *conn)
     struct http_request *r = conn->request;
     size_t quota = TURN_MAX;
 
-    while (quota && !http_request_all_sent(r) && !conn->write_dead) {
-        struct iovec v[2];
+    while (quota && http_request_waiting(r) > 0 && !conn->write_dead) {
+        struct iovec v[3];
         const struct msghdr m = { .msg_iov = v, .msg_iovlen = pieces(r, quota, v) };
         ssize_t done = sendmsg(conn->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (done < 0 && errno == EINTR)
@@ -247,9 +267,29 @@ static void pump(struct http_conn *conn)
         if (done < 0)
             conn->write_dead = true;
         else
-            r->sent += (size_t)done, quota -= (size_t)done;
+            count_sent(r, (size_t)done), quota -= (size_t)done;
     }
     http_conn_watch(conn);
+}
+
+size_t http_conn_write(struct http_conn *conn, const char *data, size_t len)
+{
+    ssize_t n = conn->write_dead ? (ssize_t)len : send(conn->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    conn->write_dead |= n < 0 && errno != EAGAIN && errno != EINTR;
+    return conn->write_dead ? len : n > 0 ? (size_t)n : 0;
+}
+
+/* Who writes a body may go on. */
+static void tell_drained(struct http_conn *conn)
+{
+    struct http_request *r = conn->request;
+
+    if (!r || !r->wants_drain || conn->write_dead || http_request_waiting(r) >= HTTP_WRITE_LOW)
+        return;
+    r->wants_drain = false;
+    if (r->h->drained)
+        r->h->drained(r->arg);
 }
 
 static void poll_cb(uv_poll_t *h, int status, int events)
@@ -262,6 +302,7 @@ static void poll_cb(uv_poll_t *h, int status, int events)
         conn->events = 0; /* libuv has stopped it; reading tells what is wrong */
     if (conn->request && (events & UV_WRITABLE))
         pump(conn);
+    tell_drained(conn);
     if (!conn->closed && (status < 0 || (events & UV_READABLE)) && (conn->events & UV_READABLE || status < 0))
         readable(conn, status < 0);
     http_conn_watch(conn);

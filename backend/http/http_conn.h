@@ -10,6 +10,9 @@
 
 #define HTTP_SPACE 65536 /* bytes of the client's one read buffer */
 
+#define HTTP_WRITE_HIGH (256 * 1024) /* bytes waiting for the engine: who writes a body stops */
+#define HTTP_WRITE_LOW  (64 * 1024)  /* and goes on */
+
 struct http_conn {
     struct list link; /* in client->idle */
     uv_poll_t poll;
@@ -45,7 +48,11 @@ struct http_request {
     struct buf wire; /* the head */
     const char *body;
     size_t body_len;
-    size_t sent; /* bytes of both */
+    size_t sent;      /* bytes of both */
+    struct buf more;  /* what was written behind them, and could not be sent at once */
+    size_t more_sent; /* bytes of it */
+    bool open;        /* more may be written */
+    bool wants_drain;
     bool head_request;
     bool retried;
     bool paused;
@@ -76,15 +83,23 @@ void http_request_upgraded(struct http_request *r, const struct http_head *h, in
                            size_t len);                                           /* likewise */
 void http_request_lost(struct http_request *r, bool was_reused, const char *err); /* or r is sent again */
 
+static inline size_t http_request_waiting(const struct http_request *r)
+{
+    return r->wire.len + r->body_len - r->sent + r->more.len - r->more_sent;
+}
+
 static inline bool http_request_all_sent(const struct http_request *r)
 {
-    return r->sent == r->wire.len + r->body_len;
+    return !r->open && http_request_waiting(r) == 0;
 }
 
 /* http_conn.c */
 /* Takes fd; NULL with errno where it cannot be watched. */
 struct http_conn *http_conn_create(struct http_client *c, int fd);
 void http_conn_attach(struct http_conn *conn, struct http_request *r);
+/* What can be sent at once of a piece, behind all that was sent before. Bytes; all of them go nowhere where the far
+ * end takes no more. Calls nobody. */
+size_t http_conn_write(struct http_conn *conn, const char *data, size_t len);
 void http_conn_watch(struct http_conn *conn); /* wait for what is due now; nothing on a closed one */
 void http_conn_resume(struct http_conn *conn);
 bool http_conn_is_quiet(const struct http_conn *conn); /* idle, neither closed nor talking by itself */

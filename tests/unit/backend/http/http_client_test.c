@@ -583,6 +583,103 @@ static void large_request(void **state)
     buf_free(&all);
 }
 
+static int n_drained;
+
+static void drained_cb(void *arg)
+{
+    (void)arg;
+    n_drained++;
+}
+
+static const struct http_handler writer = {
+    .head = head_cb, .body = body_cb, .drained = drained_cb, .end = end_cb
+};
+
+static void begin_body(struct asked *a, const char *beginning)
+{
+    static const char head[] = "POST / HTTP/1.1\r\nContent-Length: 5242880\r\n\r\n";
+
+    n_drained = 0;
+    a->r = http_client_begin(w.c, head, sizeof head - 1, beginning, strlen(beginning), &writer, a);
+    spin();
+}
+
+static void body_in_pieces(void **state)
+{
+    struct asked a = { 0 };
+    size_t size = 5 << 20, put = 3, got = 0;
+    char *piece = xcalloc(1, 100000);
+    struct buf all = { 0 };
+
+    (void)state;
+    warm_up(); /* leaves a connection, which is not taken */
+    unsigned n = w.n_dials;
+    begin_body(&a, "abc");
+    assert_int_equal(w.n_dials, n + 1);
+    assert_int_equal(n_drained, 1);
+    for (unsigned i = 0; i < 100000; i++)
+        piece[i] = (char)(i % 251);
+    while (http_request_write(a.r, piece, 100000)) /* nobody reads: that has an end */
+        assert_true((put += 100000) < 2 << 20);
+    put += 100000;
+    spin();
+    assert_int_equal(n_drained, 1);
+    while (put < size) {
+        got += far_read(n, &all);
+        spin();
+        if (n_drained < 2)
+            continue;
+        n_drained = 1;
+        for (bool more = true; more && put < size;) {
+            size_t len = size - put < 100000 ? size - put : 100000;
+            put += len;
+            more = http_request_write(a.r, piece, len);
+        }
+    }
+    http_request_whole(a.r);
+    for (int i = 0; i < 200; i++) {
+        got += far_read(n, &all);
+        spin();
+    }
+    const char *body = strstr(all.data, "\r\n\r\n") + 4;
+    assert_int_equal(got, size + (size_t)(body - all.data));
+    assert_memory_equal(body, "abc", 3);
+    for (size_t i = 0; i < size - 3; i++)
+        if ((unsigned char)body[3 + i] != i % 100000 % 251)
+            fail_msg("byte %zu of the body", i);
+    far_say(n, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_true(a.ended && a.rc == 0);
+    done(&a);
+    buf_free(&all);
+    ask(&a, "GET", NULL); /* the connection is kept as any */
+    spin();
+    assert_int_equal(w.n_dials, n + 1);
+    http_request_cancel(a.r);
+    done(&a);
+    free(piece);
+}
+
+static void body_that_stays_open(void **state)
+{
+    struct asked a = { 0 };
+
+    (void)state;
+    begin_body(&a, "abc"); /* answered before it was whole: the connection is of no more use */
+    far_say(0, "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n");
+    assert_true(a.ended && a.rc == 0 && !strcmp(a.log.data, "413 "));
+    assert_true(far_sees_end(0));
+    done(&a);
+    begin_body(&a, "abc");
+    far_close(1);
+    assert_true(a.ended && a.rc == -ECONNRESET && !a.got_byte);
+    assert_int_equal(w.n_dials, 2);
+    done(&a);
+    w.refuse = -ECONNREFUSED;
+    begin_body(&a, "abc");
+    assert_true(a.ended && a.rc == -ECONNREFUSED && n_drained == 0);
+    done(&a);
+}
+
 static void upgraded(void **state)
 {
     struct asked a = { 0 };
@@ -656,6 +753,8 @@ int main(void)
         CASE("destroying the client inside a callback ends all requests", destroying),
         CASE("a paused request stops the engine within bounds", backpressure),
         CASE("a request of 5 MiB is sent as the engine reads it", large_request),
+        CASE("a body may be written in pieces, as fast as the engine reads them", body_in_pieces),
+        CASE("one that is answered, or lost, before it is whole is not sent again", body_that_stays_open),
         CASE("a 101 that nobody asked for is an error", upgraded),
         CASE("a 101 that was asked for gives the connection away", changed),
         CASE("one who asked for it takes any other answer", not_changed),
