@@ -30,8 +30,10 @@
 struct client {
     char head[HEAD_MAX];
     size_t n;
-    size_t skip; /* of a request's body, still to come */
-    size_t owed; /* of an answer's, still to send */
+    size_t skip;        /* of a request's body, still to come */
+    size_t owed;        /* of an answer's, still to send */
+    const char *status; /* of the answer that is due when the body was read; NULL = none */
+    size_t length;
 };
 
 static struct client *clients[CLIENTS];
@@ -87,19 +89,21 @@ static bool respond(int fd, const char *status, size_t len)
     return pay(fd);
 }
 
-static bool answer(int fd, const char *head)
+static const char *judge(const char *head, size_t *length)
 {
     const char *authorization = strcasestr(head, "Authorization: Bearer ");
     bool known = authorization && strncmp(authorization + 22, key, strlen(key)) == 0;
 
+    *length = 2;
     if (strncmp(head, "GET /health", 11) == 0)
-        return respond(fd, "200 OK", 2);
+        return "200 OK";
     if (!known)
-        return respond(fd, "401 Unauthorized", 2);
+        return "401 Unauthorized";
     if (strcasestr(head, "Content-Length: 2\r\n")) /* the proof's "{}" */
-        return respond(fd, "400 Bad Request", 2);
+        return "400 Bad Request";
     const char *big = strstr(head, "/big/");
-    return respond(fd, "200 OK", big ? strtoul(big + 5, NULL, 10) : BODY_SIZE);
+    *length = big ? strtoul(big + 5, NULL, 10) : BODY_SIZE;
+    return "200 OK";
 }
 
 /* What was read, into requests. False: no more now. */
@@ -113,6 +117,12 @@ static bool serve(int fd)
         c->n -= eaten;
         memmove(c->head, c->head + eaten, c->n);
         c->head[c->n] = '\0';
+        if (c->skip == 0 && c->status) {
+            const char *status = c->status;
+            c->status = NULL;
+            if (!respond(fd, status, c->length))
+                return false;
+        }
         char *end = strstr(c->head, "\r\n\r\n");
         if (c->skip || !end)
             return true;
@@ -120,8 +130,7 @@ static bool serve(int fd)
         size_t head = (size_t)(end - c->head) + 4;
         c->skip = head + (length && length < end ? strtoul(length + 16, NULL, 10) : 0);
         end[2] = '\0';
-        if (!answer(fd, c->head))
-            return false;
+        c->status = judge(c->head, &c->length);
     }
 }
 
