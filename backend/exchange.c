@@ -192,6 +192,11 @@ void exchange_lost(struct exchange *x, const char *why)
     exchange_ref(x);
     if (x->state == EXCHANGE_STREAMING)
         exchange_failed(x, -ECONNRESET, "the engine was lost in the middle of the answer: %s", why);
+    else if (x->once)
+        exchange_failed(x, -ECONNRESET,
+                        "the engine was lost in the middle of a question that is too long to be kept for another "
+                        "one; send it again: %s",
+                        why);
     else if ((x->losses += job_can_be_reached(j)) > LOSSES_MAX) /* a cut link kills no engine */
         exchange_failed(x, -EIO,
                         "%d engines were lost under this prompt before they said a word; it may be the "

@@ -65,6 +65,7 @@ struct exchange {
     uint64_t lost_by[EXCHANGE_LOST_BY];   /* numbers of those jobs; 0 = none */
     uint64_t prefixes[EXCHANGE_PREFIXES]; /* of its beginning, the longer one first; 0 = none */
     bool piped;                           /* see exchange_piped() */
+    bool once;                            /* a part of it is not kept: it cannot be sent again */
     int losses;                           /* engines lost under it before its first text */
     struct timespec asked, begun, ended;  /* wall clock; zero while not reached */
     int64_t prompt_tokens, completion_tokens;

@@ -81,6 +81,13 @@ static int translate(struct dialect *d, const json_t *asked, struct err *e)
     return 0;
 }
 
+bool dialect_translates(const char *path, unsigned speaks)
+{
+    const struct call *call = find(path);
+
+    return call && !(speaks & call->api);
+}
+
 int dialect_create(struct dialect **out, const char *path, unsigned speaks, const char *body, size_t len,
                    struct err *e)
 {
@@ -88,7 +95,7 @@ int dialect_create(struct dialect **out, const char *path, unsigned speaks, cons
     json_error_t where;
 
     *out = NULL;
-    if (!call || (speaks & call->api))
+    if (!dialect_translates(path, speaks))
         return 0;
     if (len > DIALECT_REQUEST_MAX)
         return err_set(e, -EFBIG,

@@ -44,6 +44,7 @@ struct dialect; /* one question and its answer */
  * DIALECT_REQUEST_MAX. */
 int dialect_create(struct dialect **out, const char *path, unsigned speaks, const char *body, size_t len,
                    struct err *e);
+bool dialect_translates(const char *path, unsigned speaks); /* it would not be NULL for a question */
 void dialect_destroy(struct dialect *d); /* NULL is allowed */
 
 /* ---- The request, for the engine. */

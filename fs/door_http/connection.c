@@ -21,10 +21,7 @@
 #define READ_SIZE    65536 /* bytes: one buffer for all connections, since what was read is used at once */
 #define STASH_MAX    65536 /* bytes of pipelined requests that are read ahead */
 #define HEAD_MS      30000 /* a head that takes longer than this is not sent by a program */
-#define BODY_MS      60000 /* no byte of a body for as long */
-#define BODY_RATE    1024  /* bytes a second that a body has at the least, beyond its first BODY_MS */
 #define LINGER_MS    2000  /* after the last answer, for a client that goes on talking */
-#define GONE_LOOK_MS 50    /* FIN may arrive a moment before the kernel lets go of the client's socket */
 #define GONE_NEXT_MS 1000
 #define GONE_DEAF_MS 50 /* of one that we do not read from, no FIN is heard */
 
@@ -41,7 +38,7 @@ static void stream_closed_cb(uv_handle_t *h)
 
     http_reader_destroy(c->reader);
     tls_session_destroy(c->tls);
-    buf_free(&c->body);
+    body_forget(c);
     buf_free(&c->stash);
     free(c);
     free(h);
@@ -80,15 +77,22 @@ void connection_linger(struct connection *c)
 
 /* ---- Reading */
 
-/* An error of the request itself: nothing that follows it on this connection can be trusted. */
-static void refuse(struct connection *c, int status, const char *text)
+void connection_reject(struct connection *c, int status, const char *text)
 {
+    const struct answerer *told = c->answering ? c->answerer : NULL;
+
     if (!c->record.open)
         record_begin(c);
+    c->answerer = NULL;
+    if (told && told->gone) /* what it has of the body is to be forgotten */
+        told->gone(c->arg);
     c->answering = true;
     c->refused = true;
     c->keep = false;
-    connection_error(c, status, text);
+    if (c->record.first_ms)
+        connection_close(c);
+    else
+        connection_error(c, status, text);
 }
 
 /* What can be said of a request by its head alone, in the order in which it is said: its form, the page and the
@@ -112,95 +116,77 @@ static int head_cb(void *arg, const struct http_head *h)
 
     c->request = (struct request){ .conn = c, .house = c->house, .head = h, .own = c->own };
     c->keep = h->keep_alive;
-    c->body_ms = mono_ms();
-    timer_start_ms(c->timer, BODY_MS);
+    body_begin(c);
     record_begin(c);
     int rc = judge(c, h, &e);
     if (rc < 0)
-        refuse(c, err_http_status(rc), e.text);
+        connection_reject(c, err_http_status(rc), e.text);
     else if (strcmp(h->method, "TRACE") == 0) /* its answer would tell what we say to engines */
-        refuse(c, 501, "TRACE is no method of this gateway");
+        connection_reject(c, 501, "TRACE is no method of this gateway");
     else if (h->content_length > c->house->cfg->max_body)
-        refuse(c, 413, "the request body is larger than max_body in [gateway]");
+        connection_reject(c, 413, "the request body is larger than max_body in [gateway]");
     else if (h->expect_continue && h->has_body && h->minor >= 1)
         connection_put(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     return c->refused;
 }
 
-static int body_cb(void *arg, const char *data, size_t len)
-{
-    struct connection *c = arg;
-
-    if (c->refused)
-        return 1;
-    if (c->body.len + len > (uint64_t)c->house->cfg->max_body) {
-        refuse(c, 413, "the request body is larger than max_body in [gateway]");
-        return 1;
-    }
-    buf_add(&c->body, data, len);
-    return 0;
-}
-
-static int complete_cb(void *arg)
-{
-    struct connection *c = arg;
-
-    if (c->refused)
-        return 1;
-    c->answering = true;
-    c->request.body = buf_str(&c->body);
-    c->request.body_len = c->body.len;
-    timer_stop(c->timer);
-    return 1; /* what follows stays in the stash until this one is answered */
-}
-
 static void answer_request(struct connection *c)
 {
+    c->due = false;
     if (c->preflight)
         connection_answer(c, 200, "text/plain", "", 0);
-    else
+    else if (c->answering)
         route_request(&c->request);
+    else
+        body_show(c);
 }
 
-/* A body may take its time, but not for ever by a byte now and then. */
-static bool body_goes_on(struct connection *c)
+/* What is sent is read now: a request, or the rest of one that is being answered. */
+static bool reads_on(const struct connection *c)
 {
-    uint64_t ms = mono_ms() - c->body_ms;
+    return !c->due && !c->closing && !c->closed && (c->coming ? !c->stuffed : !c->answering);
+}
 
-    timer_start_ms(c->timer, BODY_MS);
-    return ms <= BODY_MS || c->body.len / BODY_RATE >= (ms - BODY_MS) / 1000;
+/* Give bytes to the reader until there is a request to answer. How many it took. */
+static size_t eat(struct connection *c, const char *data, size_t len)
+{
+    const char *why = NULL;
+    size_t at = 0;
+
+    while (at < len && reads_on(c)) {
+        if (!http_reader_in_message(c->reader))
+            timer_start_ms(c->timer, HEAD_MS);
+        ssize_t n = http_reader_feed(c->reader, data + at, len - at, &why);
+        if (c->refused || c->closed)
+            return len;
+        if (n < 0) {
+            if (!c->coming)
+                c->request = (struct request){ .conn = c, .house = c->house };
+            connection_reject(c, 400, why);
+            return len;
+        }
+        at += (size_t)n;
+        if (reads_on(c) && http_reader_in_message(c->reader) && c->request.head && !body_goes_on(c)) {
+            connection_reject(c, 408, "the request body comes too slowly");
+            return len;
+        }
+    }
+    return at;
 }
 
 static void serve_stash(struct connection *c)
 {
-    const char *why = NULL;
+    size_t eaten = c->stash.len > 0 ? eat(c, c->stash.data, c->stash.len) : 0;
 
-    while (c->stash.len > 0 && !c->answering && !c->closing && !c->closed) {
-        if (!http_reader_in_message(c->reader))
-            timer_start_ms(c->timer, HEAD_MS);
-        ssize_t n = http_reader_feed(c->reader, c->stash.data, c->stash.len, &why);
-        if (c->refused || c->closed)
-            return;
-        if (n < 0) {
-            c->request = (struct request){ .conn = c, .house = c->house };
-            refuse(c, 400, why);
-            return;
-        }
-        buf_consume(&c->stash, (size_t)n);
-        if (!c->answering && http_reader_in_message(c->reader) && c->request.head && !body_goes_on(c)) {
-            refuse(c, 408, "the request body comes too slowly");
-            return;
-        }
-        if (c->answering) {
-            answer_request(c);
-            return;
-        }
-    }
-    if (c->closed)
+    if (c->refused || c->closed)
         return;
+    if (eaten > 0)
+        buf_consume(&c->stash, eaten);
     if (c->stash.len == 0)
         buf_free(&c->stash);
-    if (c->half_closed && !c->answering && !c->closing)
+    if (c->due)
+        answer_request(c);
+    else if (c->half_closed && c->stash.len == 0 && reads_on(c))
         connection_close(c); /* it stopped in the middle of a request, or between two */
 }
 
@@ -251,12 +237,12 @@ static void timer_cb(void *arg)
 {
     struct connection *c = arg;
 
-    if (c->answering)
+    if (c->answering && (!c->coming || c->stuffed))
         look_for_client(c);
     else if (!c->closing && http_reader_in_message(c->reader))
-        refuse(c, 408,
-               c->request.head ? "the request body did not come in time"
-                               : "the head of the request did not come in time");
+        connection_reject(c, 408,
+                          c->request.head ? "the request body did not come in time"
+                                          : "the head of the request did not come in time");
     else
         connection_close(c);
 }
@@ -267,7 +253,7 @@ static void client_ended(struct connection *c)
     c->half_closed = true;
     if (c->upgraded)
         connection_next(c);
-    if (c->answering)
+    if (c->answering && !(c->coming && c->stash.len == 0))
         timer_start_ms(c->timer, GONE_LOOK_MS);
     else if (c->closing ? uv_stream_get_write_queue_size(c->stream) == 0 : c->stash.len == 0)
         connection_close(c);
@@ -298,9 +284,10 @@ static bool take_in(struct connection *c, const char *data, size_t len)
     return rc >= 0;
 }
 
-static void stop_reading(struct connection *c)
+void connection_stop_reading(struct connection *c)
 {
     c->stuffed = true;
+    c->stuffed_ms = mono_ms();
     uv_read_stop(c->stream);
     timer_start_ms(c->timer, GONE_DEAF_MS);
 }
@@ -310,7 +297,13 @@ void connection_take_more(struct connection *c)
     if (!c->stuffed || c->closed)
         return;
     c->stuffed = false;
-    uv_read_start(c->stream, alloc_cb, read_cb);
+    if (!c->half_closed)
+        uv_read_start(c->stream, alloc_cb, read_cb);
+    if (!c->coming)
+        return;
+    c->body_ms += mono_ms() - c->stuffed_ms;
+    timer_start_ms(c->timer, BODY_MS);
+    connection_next(c);
 }
 
 /* What the client of an upgraded connection has said goes on as it is, and its end behind it. */
@@ -324,7 +317,7 @@ static void pass_stash(struct connection *c)
         more = c->answerer->data(c->arg, said.data, said.len);
     buf_free(&said);
     if (!more && c->upgraded && !c->half_closed && !c->closed) {
-        stop_reading(c);
+        connection_stop_reading(c);
     } else if (c->half_closed && c->upgraded && !c->said_all) {
         c->said_all = true;
         c->answerer->data(c->arg, NULL, 0);
@@ -335,10 +328,10 @@ static void use_stash(struct connection *c)
 {
     if (c->upgraded)
         pass_stash(c);
-    else if (!c->answering)
+    else if (c->due || reads_on(c))
         serve_stash(c);
     else if (c->stash.len >= STASH_MAX && !c->half_closed)
-        stop_reading(c);
+        connection_stop_reading(c);
 }
 
 static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
@@ -347,6 +340,14 @@ static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 
     if (c->closed || n == 0)
         return;
+    if (n > 0 && !c->tls && c->stash.len == 0 && reads_on(c)) { /* mostly nothing has to be kept */
+        size_t eaten = eat(c, b->base, (size_t)n);
+        if (!c->closing && !c->closed && eaten < (size_t)n)
+            buf_add(&c->stash, b->base + eaten, (size_t)n - eaten);
+        if (!c->closing && !c->closed)
+            use_stash(c);
+        return;
+    }
     if (n == UV_EOF)
         client_ended(c);
     else if (n < 0 || (!c->closing && !take_in(c, b->base, (size_t)n)))
@@ -373,8 +374,8 @@ void connection_upgrade(struct connection *c)
 }
 
 static const struct http_reader_callbacks callbacks = { .head = head_cb,
-                                                        .body = body_cb,
-                                                        .complete = complete_cb };
+                                                        .body = body_piece,
+                                                        .complete = body_complete };
 
 static struct connection *adopt(uv_stream_t *stream, struct gate *g)
 {
@@ -411,7 +412,7 @@ void connection_refuse(uv_stream_t *stream, struct gate *g, int status, const ch
         connection_close(c);
         return;
     }
-    refuse(c, status, text);
+    connection_reject(c, status, text);
     if (!c->closed && uv_read_start(stream, alloc_cb, read_cb) < 0)
         connection_close(c);
 }

@@ -9,15 +9,17 @@
 #include "backend/base/list.h"
 #include "backend/http/http.h"
 #include "backend/house.h"
-/* One client of the gateway: its requests are read one after the other, each whole, and given to the routes;
- * what they answer is written with backpressure. A client that leaves is noticed at once, also while it
+#include "fs/door_http/model_field.h"
+/* One client of the gateway: its requests are read one after the other and given to the routes, whole where they are
+ * short; what they answer is written with backpressure. A client that leaves is noticed at once, also while it
  * waits; one that only closed its writing side gets its answer. Loop thread. */
 
 struct connection;
 struct gate;
 struct model;
 
-/* One request, from its last byte until connection_done(). Borrowed for that time. */
+/* One request, from its last byte, or the beginning of a long body, until connection_done(). Borrowed for that
+ * time. */
 struct request {
     struct connection *conn;
     struct house *house;
@@ -25,6 +27,7 @@ struct request {
     const char *path;             /* of the target, query included, beginning with '/'; checked */
     const char *body;
     size_t body_len;
+    bool partial; /* this is the body's beginning, and more of it comes: see answerer.body and connection_await_body() */
     struct model *own; /* of a port that is this model's alone; NULL else */
     const char *id;    /* X-Request-Id: the client's, or ours */
 };
@@ -52,8 +55,20 @@ struct answerer {
     /* After connection_upgrade() alone: what the client says; len 0: it says no more, which is not its leaving.
      * False: stop reading until connection_take_more(). */
     bool (*data)(void *arg, const char *data, size_t len);
+    /* Of a partial request alone, and not before the first connection_take_more(): a piece of its body, or, once, len 0:
+     * it is whole. False: stop until connection_take_more(). A body that turns out to be wrong is `gone`. */
+    bool (*body)(void *arg, const char *data, size_t len);
 };
 void connection_answerer(struct connection *c, const struct answerer *a, void *arg);
+
+/* A partial request cannot be answered before more of it is known: it is routed anew then, at the latest when it is
+ * whole. Instead of any answer. */
+void connection_await_body(struct connection *c);
+
+/* What a body that has to be JSON, or a form, says of itself; of a partial one as far as it has come, which of a form is
+ * nothing. 0, -EINVAL with a sentence. The rest of a partial one that is JSON is looked at too: if it is wrong, that is
+ * answered. */
+int connection_scan(struct connection *c, struct body_facts *out, struct err *e);
 
 /* The request's body becomes the caller's (*out was empty); request->body is empty from here on. */
 void connection_take_body(struct connection *c, struct buf *out);

@@ -6,12 +6,14 @@
 #include "fs/door_http/gate.h"
 #include "fs/door_http/guard.h"
 #include "fs/door_http/tls.h"
-/* Private to connection.c (reading, closing), connection_write.c (writing, the ends of answers) and
- * connection_record.c (what is kept of each request). */
+/* Private to connection.c (reading, closing), connection_body.c (bodies), connection_write.c (writing, the ends of
+ * answers) and connection_record.c (what is kept of each request). */
 
 #define WRITE_HIGH (256 * 1024)     /* bytes waiting for the client: who answers stops */
 #define WRITE_LOW  (64 * 1024)      /* and goes on */
 #define IDLE_MS    (10 * 60 * 1000) /* between requests; also for the last bytes of an answer to be taken */
+#define BODY_MS    60000            /* no byte of a body for as long */
+#define GONE_LOOK_MS 50 /* FIN may arrive a moment before the kernel lets go of the client's socket */
 
 #define REQUEST_ID_MAX 128 /* of one that a client gave; as long as any tracing system's */
 
@@ -42,9 +44,16 @@ struct connection {
     struct record record;
     const struct answerer *answerer;
     void *arg;
-    uint64_t body_ms;      /* when the body began */
+    struct model_scan *scan; /* of a long body that has to be JSON; NULL else */
+    uint64_t body_got;       /* bytes */
+    uint64_t body_ms;        /* when the body began, without the time in which we did not read it */
+    uint64_t stuffed_ms;     /* since when we do not read; valid with stuffed */
     int64_t retry_after_s; /* for the next error; 0 = the usual */
-    bool answering;        /* from the last byte of a request to connection_done() */
+    bool answering;        /* from the last byte of a request, or its showing, to connection_done() */
+    bool due;              /* there is a request to be answered, or one to be shown */
+    bool shown;            /* the routes saw the beginning of the body */
+    bool awaits;           /* and it was not enough for them */
+    bool coming;           /* it was, and the rest of the body comes */
     bool refused;          /* the request was refused before it was whole */
     bool preflight;        /* of CORS: answered without any route */
     bool half_closed;      /* the client sends no more */
@@ -59,8 +68,19 @@ struct connection {
 };
 
 /* connection.c */
+/* An error of the request itself: nothing that follows it on this connection can be trusted. */
+void connection_reject(struct connection *c, int status, const char *text);
+void connection_stop_reading(struct connection *c); /* until connection_take_more() */
 void connection_linger(struct connection *c); /* all is written, and nothing more will be */
 void connection_next(struct connection *c);   /* serve what the stash has, from the loop */
+
+/* connection_body.c */
+void body_begin(struct connection *c); /* its head was read */
+int body_piece(void *arg, const char *data, size_t len);
+int body_complete(void *arg);
+void body_show(struct connection *c);    /* to the routes */
+bool body_goes_on(struct connection *c); /* it may take its time, but not for ever by a byte now and then */
+void body_forget(struct connection *c);
 
 /* connection_write.c: bytes as they are, past the look for the head of an answer (a 100, TLS's own). */
 void connection_put(struct connection *c, const void *data, size_t len);

@@ -99,6 +99,8 @@ bool connection_write(struct connection *c, const void *data, size_t len)
         return true;
     bool first = c->record.open && !c->record.first_ms;
     record_answer(c, data, len);
+    if (first && c->coming)
+        c->keep = false; /* that is what it says */
     if (first)
         put_head(c, data, len);
     else
@@ -133,7 +135,7 @@ const struct request *connection_request(const struct connection *c)
 /* A client that closed its writing side has asked all that it will: what it sent before still counts. */
 bool connection_may_keep(const struct connection *c)
 {
-    return c->keep && (!c->half_closed || c->stash.len > 0) && !c->house->stopping;
+    return c->keep && !c->coming && (!c->half_closed || c->stash.len > 0) && !c->house->stopping;
 }
 
 void connection_done(struct connection *c, bool keep)
@@ -146,7 +148,7 @@ void connection_done(struct connection *c, bool keep)
     c->answerer = NULL;
     c->retry_after_s = 0;
     c->wants_drain = false;
-    buf_free(&c->body);
+    body_forget(c);
     http_reader_forget(c->reader);
     c->request = (struct request){ .conn = c, .house = c->house };
     timer_start_ms(c->timer, IDLE_MS);

@@ -65,11 +65,27 @@ static const char *engine_name(const struct model_config *m, const char *name)
     return *m->model ? m->model : NULL;
 }
 
-void model_name_for_engine(struct buf *body, const char *type, const struct model_config *m)
+/* False: nothing is to be named. */
+static bool find(const struct buf *body, const char *type, bool whole, struct body_facts *facts)
+{
+    struct model_scan s;
+
+    if (whole)
+        return body_scan(type, body->data, body->len, facts, NULL) == 0;
+    model_scan_init(&s);
+    if (model_scan_feed(&s, body->data, body->len, NULL) < 0 || !s.facts.has_model) {
+        model_scan_finish(&s);
+        return false;
+    }
+    *facts = s.facts;
+    return true;
+}
+
+void model_name_for_engine(struct buf *body, const char *type, bool whole, const struct model_config *m)
 {
     struct body_facts facts;
 
-    if (!engine_is_told(m) || !body->len || body_scan(type, body->data, body->len, &facts, NULL) < 0)
+    if (!engine_is_told(m) || !body->len || !find(body, type, whole, &facts))
         return;
     const char *name = engine_name(m, facts.has_model ? buf_str(&facts.model) : NULL);
     if (name && facts.boundary[0])

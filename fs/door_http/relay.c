@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The exchange kind of HTTP: a request whole in memory, sent to an engine when the model has a slot for it,
- * and its answer passed on as it comes. Nothing of an answer is shown to the client before its first body
+/* The exchange kind of HTTP: a request, sent to an engine when the model has a slot for it, and its answer passed on as it comes. Nothing of an answer is shown to the client before its first body
  * byte or its end, so that an engine lost before that is as if it had never been asked.
  *
  * Lives: of a queued relay one reference is ours for as long as `conn` is set, others are the model's. A
@@ -148,7 +147,11 @@ static void gone(void *arg)
 }
 
 const struct answerer relay_answerer = {
-    .gone = gone, .drained = drained, .silent = relay_hold_knock, .data = relay_client_says
+    .gone = gone,
+    .drained = drained,
+    .silent = relay_hold_knock,
+    .data = relay_client_says,
+    .body = relay_body_comes,
 };
 
 /* ---- From the engine */
@@ -336,12 +339,22 @@ static void engine_end(void *arg, int rc, bool got_byte, const char *err)
     }
 }
 
-static const struct http_handler engine_handler = { .head = engine_head,
-                                                    .body = engine_body,
-                                                    .end = engine_end };
-static const struct http_handler changing_handler = {
-    .head = engine_head, .body = engine_body, .end = engine_end, .upgraded = relay_upgraded
+static const struct http_handler engine_handler = {
+    .head = engine_head, .body = engine_body, .drained = relay_body_wanted, .end = engine_end
 };
+static const struct http_handler changing_handler = { .head = engine_head,
+                                                      .body = engine_body,
+                                                      .drained = relay_body_wanted,
+                                                      .end = engine_end,
+                                                      .upgraded = relay_upgraded };
+
+/* The name of its model becomes the engine's. */
+static void rename_model(struct relay *r, const struct http_head *head, const struct model_config *m)
+{
+    const char *type = r->dialect ? NULL : http_field_get(head, "Content-Type");
+
+    model_name_for_engine(&r->body, type, !r->coming, m);
+}
 
 void relay_send(struct relay *r, struct job *j)
 {
@@ -355,22 +368,20 @@ void relay_send(struct relay *r, struct job *j)
     r->status = 0;
     r->spoiled = r->paused = false;
     buf_reset(&r->odd);
-    model_name_for_engine(&r->body, r->dialect ? NULL : http_field_get(q->head, "Content-Type"),
-                          r->model ? model_config(r->model) : j->config);
+    rename_model(r, q->head, r->model ? model_config(r->model) : j->config);
     buf_addf(&host, six ? "[%s]:%d" : "%s:%d", j->host, j->port);
     relay_request_head(&head, q->head,
                        &(struct relay_target){ .path = r->path,
                                                .host = host.data,
                                                .secret = job_key(j),
-                                               .body_len = r->body.len,
+                                               .body_len = relay_body_len(r),
                                                .request_id = q->id,
                                                .upgrade = upgrade,
                                                .plain = r->stream || r->dialect,
                                                .type = r->dialect ? "application/json" : NULL });
     if (r->dialect)
         dialect_sent(r->dialect);
-    r->request = http_client_send(j->client, head.data, head.len, r->body.data, r->body.len,
-                                  upgrade ? &changing_handler : &engine_handler, r);
+    r->request = relay_body_send(r, j->client, &head, upgrade ? &changing_handler : &engine_handler);
     if (r->queued)
         exchange_alive(&r->x);
     buf_free(&host);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-
 /* ---- Limits */
 
 /* wake_timeout counts for a model that is not ready; in the queue of one that is, others before it are
@@ -50,6 +49,7 @@ static struct relay *create(const struct request *q, const char *path, void (*li
     r->patience_ms = limit_s > 0 ? (uint64_t)limit_s * 1000 : 0;
     if (r->patience_ms)
         timer_start_ms(r->limit, r->patience_ms);
+    relay_body_begin(r, q);
     connection_take_body(q->conn, &r->body);
     connection_answerer(q->conn, &relay_answerer, r);
     return r;

@@ -9,8 +9,8 @@
 
 /* Fields of a request that end here. Credentials are the client's with us, and the engine gets its job's
  * secret instead. Cookies of a browser belong to every port of 127.0.0.1 alike. Origin was judged here, and
- * an engine that judges it again would compare it with a Host that it never saw. The body is whole before it
- * is sent, so that nothing is left to expect. */
+ * an engine that judges it again would compare it with a Host that it never saw. The
+ * beginning of the body was read before it is sent, so that nothing is left to expect. */
 static const char *const request_ends_here[] = {
     "Authorization", "x-api-key", "api-key",      "Host",           "Expect",       "Cookie", "Origin",
     "Referer",       "Trailer",   "Max-Forwards", "Content-Length", "X-Request-Id", NULL
@@ -83,8 +83,10 @@ void relay_request_head(struct buf *out, const struct http_head *h, const struct
     if (t->type)
         http_write_field(out, "Content-Type", t->type);
     /* A POST without a body says so; other methods have none where there is none. */
-    if (t->body_len > 0 || h->content_length >= 0 || h->chunked || strcmp(h->method, "POST") == 0)
-        write_length(out, (int64_t)t->body_len);
+    if (t->body_len < 0)
+        http_write_field(out, "Transfer-Encoding", "chunked");
+    else if (t->body_len > 0 || h->content_length >= 0 || h->chunked || strcmp(h->method, "POST") == 0)
+        write_length(out, t->body_len);
     http_write_end(out);
 }
 

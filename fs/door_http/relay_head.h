@@ -3,6 +3,7 @@
 #define FS_DOOR_HTTP_RELAY_HEAD_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "backend/base/buf.h"
 #include "backend/http/http.h"
 /* The heads of a relayed request and of its answer, written anew: what belongs to one connection (RFC 9110
@@ -13,7 +14,7 @@ struct relay_target {
     const char *path;   /* as the engine sees it */
     const char *host;   /* of the Host field, with port */
     const char *secret; /* shown as a bearer token; NULL or "" shows none */
-    size_t body_len;
+    int64_t body_len;       /* -1: it is chunked */
     const char *request_id; /* X-Request-Id; NULL = none */
     const char *type;       /* of a body of ours; NULL: the fields for content are the client's own */
     const char *upgrade;    /* the protocols that the client would change to; NULL = none */

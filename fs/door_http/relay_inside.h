@@ -7,7 +7,8 @@
 #include "fs/door_http/relay.h"
 #include "fs/door_http/relay_head.h"
 #include "fs/door_http/usage_scan.h"
-/* Private to relay_ask.c (how one begins), relay.c (the way to the engine and back), relay_hold.c (what a client hears while there is no answer yet,
+/* Private to relay_ask.c (how one begins), relay.c (the way to the engine and back), relay_body.c (of a
+ * body that is long), relay_hold.c (what a client hears while there is no answer yet,
  * and where none comes) and relay_upgrade.c (what is no HTTP any more). */
 
 struct relay {
@@ -17,7 +18,10 @@ struct relay {
     struct connection *conn; /* NULL once its answer is complete, or it left */
     struct model *model;     /* queued; for wake_timeout. Models live as long as the house */
     char *path;
-    struct buf body;         /* kept until the answer began, so that it can be sent again */
+    struct buf body;         /* or its beginning; kept until the answer began, so that it can be sent again */
+    bool coming;             /* more of it comes from the client: relay_body.c */
+    bool chunked;            /* it is of unknown length; valid with coming */
+    int64_t rest;            /* bytes that come, else; 0 where all is there */
     bool stream;             /* events were asked for */
     struct dialect *dialect; /* the engine speaks another API than the client: translate.c; else NULL */
     char job_name[96];
@@ -67,6 +71,14 @@ void relay_pass_on(struct relay *r, const char *data, size_t len);
 
 /* The client gets no more; conn is NULL behind it. whole: and the body's own end. */
 void relay_end_answer(struct relay *r, bool whole, bool keep);
+
+/* relay_body.c */
+void relay_body_begin(struct relay *r, const struct request *q); /* before its body is taken */
+int64_t relay_body_len(const struct relay *r);                   /* as the engine hears it; -1: chunked */
+struct http_request *relay_body_send(struct relay *r, struct http_client *c, struct buf *head,
+                                     const struct http_handler *h); /* all that is there */
+void relay_body_wanted(void *arg);                                  /* for struct http_handler */
+bool relay_body_comes(void *arg, const char *data, size_t len);     /* for struct answerer */
 
 /* relay_upgrade.c: for struct http_handler and struct answerer, and harmless where there is no pipe. */
 void relay_upgraded(void *arg, const struct http_head *h, int fd, const char *rest, size_t len);

@@ -88,6 +88,18 @@ static bool matches(const char *pattern, const char *path)
     return len == n && memcmp(path, pattern, n) == 0;
 }
 
+/* What an engine answers may be long, and go to it while it comes. */
+static bool takes_beginning(const struct route *row)
+{
+    void (*const all[])(const struct request *, const struct route_at *) = { by_model_field, to_model, to_job,
+                                                                             behind_job, behind_model };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (row->answer == all[i])
+            return true;
+    return false;
+}
+
 static void dispatch(const struct request *r, const struct route_at *at)
 {
     int where = at->job ? JOB : at->model ? MODEL : ROOT;
@@ -102,6 +114,8 @@ static void dispatch(const struct request *r, const struct route_at *at)
             continue;
         if (row->methods && !http_list_has(row->methods, r->head->method))
             connection_wrong_method(r->conn, row->methods);
+        else if (r->partial && !takes_beginning(row))
+            connection_await_body(r->conn);
         else
             row->answer(r, at);
         return;
@@ -263,17 +277,60 @@ static void behind_job(const struct request *r, const struct route_at *at)
 static int scan(const struct request *r, struct body_facts *facts)
 {
     struct err e = { 0 };
-    int rc = body_scan(http_field_get(r->head, "Content-Type"), r->body, r->body_len, facts, &e);
+    int rc = connection_scan(r->conn, facts, &e);
 
     if (rc < 0)
         connection_error(r->conn, err_http_status(rc), e.text);
     return rc;
 }
 
+/* Would a question be sent now, and not be held? */
+static bool goes_at_once(const struct model *m)
+{
+    int waiting, active;
+
+    model_counts(m, &waiting, &active);
+    return model_state(m) == MODEL_READY && waiting == 0 && active < model_slots(m);
+}
+
+/* Such answers are streams of events, with comments while they are held, where "stream" says so. */
+static bool may_be_events(const char *path)
+{
+    static const char *const all[] = { "/v1/chat/completions", "/v1/completions", "/v1/messages",
+                                       "/v1/responses" };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (matches(all[i], path))
+            return true;
+    return false;
+}
+
+/* Is all there of a long body that has to be known before it goes to an engine? Else it is routed anew with more of it.
+ * facts: of a question; NULL else. m may be NULL. */
+static bool enough_for(const struct request *r, const struct model *m, const struct engine *en,
+                       const char *path, const struct body_facts *facts)
+{
+    if (!r->partial)
+        return true;
+    bool translated = strcmp(r->head->method, "POST") == 0 && dialect_translates(path, en->apis),
+         named = m && engine_is_told(model_config(m)) && !(facts && facts->has_model),
+         held = facts && m && !facts->has_stream && may_be_events(path) && !goes_at_once(m);
+    if (translated || named || held)
+        connection_await_body(r->conn);
+    return !translated && !named && !held;
+}
+
+static const struct engine *engine_of(const struct model *m)
+{
+    return engine_find(model_config(m)->engine);
+}
+
 static void pass_or_refuse(const struct request *r, struct model *m, struct job *j, const char *path)
 {
     struct err e;
 
+    if (j && j->state == JOB_HEALTHY && j->client && !enough_for(r, m ? m : j->model, j->engine, path, NULL))
+        return;
     if (j && j->state == JOB_HEALTHY && j->client) {
         relay_pass(r, m, j, path);
         return;
@@ -301,7 +358,8 @@ static void to_model(const struct request *r, const struct route_at *at)
     struct body_facts facts = { 0 };
 
     if (changes_protocol(r, at->model)) {
-        relay_ask(r, at->model, at->path, false);
+        if (enough_for(r, at->model, engine_of(at->model), at->path, &facts))
+            relay_ask(r, at->model, at->path, false);
         return;
     }
     if (!asks_model(at->model, r->head->method, at->path)) {
@@ -310,7 +368,8 @@ static void to_model(const struct request *r, const struct route_at *at)
     }
     if (!is_web_service(at->model) && scan(r, &facts) < 0)
         return;
-    relay_ask(r, at->model, at->path, facts.stream);
+    if (enough_for(r, at->model, engine_of(at->model), at->path, &facts))
+        relay_ask(r, at->model, at->path, facts.stream);
     buf_free(&facts.model);
 }
 
@@ -326,10 +385,11 @@ static void to_job(const struct request *r, const struct route_at *at)
         return;
     struct model *named = facts.has_model ? route_find_model(r->house, buf_str(&facts.model)) : NULL;
     struct model *m = named && model_has_job(named, at->job) ? named : at->model;
-    if (asks && job_live(at->job) && m && model_lets_in(m, at->job))
-        relay_ask_job(r, m, at->job, at->path, facts.stream);
-    else
+    bool queued = asks && job_live(at->job) && m && model_lets_in(m, at->job);
+    if (!queued)
         pass_or_refuse(r, NULL, at->job, at->path);
+    else if (enough_for(r, m, engine_of(m), at->path, &facts))
+        relay_ask_job(r, m, at->job, at->path, facts.stream);
     buf_free(&facts.model);
 }
 
@@ -342,6 +402,10 @@ static void by_model_field(const struct request *r, const struct route_at *at)
 
     if (asks && scan(r, &facts) < 0)
         return;
+    if (r->partial && !facts.has_model) {
+        connection_await_body(r->conn);
+        return;
+    }
     if (!asks && r->body_len > 0) /* another kind of body names no model */
         body_scan(http_field_get(r->head, "Content-Type"), r->body, r->body_len, &facts, NULL);
     if (facts.has_model) {
@@ -350,9 +414,10 @@ static void by_model_field(const struct request *r, const struct route_at *at)
     } else if (h->cfg->n_models == 1) {
         m = h->models[0];
     }
-    if (m && (asks || changes_protocol(r, m)))
-        relay_ask(r, m, at->path, facts.stream);
-    else if (m)
+    if (m && (asks || changes_protocol(r, m))) {
+        if (enough_for(r, m, engine_of(m), at->path, &facts))
+            relay_ask(r, m, at->path, facts.stream);
+    } else if (m)
         pass_or_refuse(r, m, model_job(m), at->path);
     else if (facts.has_model)
         answer_no_model(r, buf_str(&facts.model));

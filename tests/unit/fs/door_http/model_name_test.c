@@ -34,7 +34,7 @@ static void expect_of(const struct model_config *m, const char *type, const char
 
     buf_adds(&body, before);
     for (int i = 0; i < 2; i++) {
-        model_name_for_engine(&body, type, m);
+        model_name_for_engine(&body, type, true, m);
         assert_string_equal(buf_str(&body), after);
     }
     buf_free(&body);
