@@ -393,6 +393,22 @@ static void to_job(const struct request *r, const struct route_at *at)
     buf_free(&facts.model);
 }
 
+/* Where there is no body, the address may say it: /v1/realtime?model=NAME, of OpenAI's Realtime API. */
+static void scan_query(const char *path, struct body_facts *facts)
+{
+    static const char name[] = "model=";
+    const char *p = path + path_len(path);
+
+    while (*p && !facts->has_model) {
+        size_t len = strcspn(++p, "&");
+        size_t n = len < sizeof name - 1 ? 0 : sizeof name - 1;
+        facts->has_model = n > 0 && strncmp(p, name, n) == 0 && route_unescape(&facts->model, p + n, len - n);
+        if (!facts->has_model)
+            buf_free(&facts->model);
+        p += len;
+    }
+}
+
 static void by_model_field(const struct request *r, const struct route_at *at)
 {
     struct house *h = r->house;
@@ -406,7 +422,9 @@ static void by_model_field(const struct request *r, const struct route_at *at)
         connection_await_body(r->conn);
         return;
     }
-    if (!asks && r->body_len > 0) /* another kind of body names no model */
+    if (r->body_len == 0)
+        scan_query(at->path, &facts);
+    else if (!asks) /* another kind of body names no model */
         body_scan(http_field_get(r->head, "Content-Type"), r->body, r->body_len, &facts, NULL);
     if (facts.has_model) {
         m = route_find_model(h, buf_str(&facts.model));

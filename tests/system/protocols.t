@@ -78,6 +78,10 @@ like 'a refusal is an answer' "$("${C[@]}" -i -H 'Connection: Upgrade' -H 'Upgra
 is 'HTTP/2 is not offered to an engine' "$("${C[@]}" -o /dev/null -w '%{http_code} %{http_version}' --http2 "$U/shout/")" '200 1.1'
 is 'a model that answers questions is not woken by it' "$("${C[@]}" -o /dev/null -w '%{http_code}' -H 'Connection: Upgrade' -H 'Upgrade: websocket' "$U/parrot/v1/realtime") $(status_of parrot state)" '503 asleep'
 
+is 'nor one that does not know which' "$("${C[@]}" -o /dev/null -w '%{http_code}' -H 'Connection: Upgrade' -H 'Upgrade: websocket' "$U/v1/realtime")" 404
+is 'the address may say it' "$("${C[@]}" -w '%{http_code}' -H 'Connection: Upgrade' -H 'Upgrade: whisper' "$U/v1/realtime?intent=x&model=shou%74")" $'page\n426'
+like 'and may say it wrongly' "$("${C[@]}" -H 'Connection: Upgrade' -H 'Upgrade: whisper' "$U/v1/realtime?model=shut")" 'did you mean ..shout..\?'
+
 # --- JSON that costs much to read
 like 'the model at the end of 50 MB is found' "$({ printf '{"metadata":"'; head -c 50000000 /dev/zero | tr '\0' x; printf '","model":"parot"}'; } | "${C[@]}" -w ' %{http_code}' --data-binary @- "$U/v1/chat/completions")" 'did you mean ..parrot..\?.* 404$'
 like 'what is nested too deeply is refused' "$({ printf '{"model":"parrot","a":'; head -c 1000000 /dev/zero | tr '\0' '['; } | "${C[@]}" -w ' %{http_code}' --data-binary @- "$U/v1/chat/completions")" 'not a JSON object.* 400$'
