@@ -41,14 +41,16 @@ void buf_vaddf(struct buf *b, const char *fmt, va_list ap)
     va_list again;
     int n;
 
+    make_room(b, 0);
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, again);
+    n = vsnprintf(b->data + b->len, b->cap - b->len, fmt, again);
     va_end(again);
-    if (n < 0)
-        return;
-    make_room(b, (size_t)n);
-    vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-    b->len += (size_t)n;
+    if (n >= 0 && (size_t)n >= b->cap - b->len) {
+        make_room(b, (size_t)n);
+        n = vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+    }
+    b->len += n > 0 ? (size_t)n : 0;
+    b->data[b->len] = '\0';
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

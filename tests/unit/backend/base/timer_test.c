@@ -105,6 +105,41 @@ static void starting_again_moves_the_deadline(void **state)
     finish(&c);
 }
 
+static void a_timer_that_is_moved_on_fires_once_and_at_its_last_deadline(void **state)
+{
+    struct clockwork c;
+    uint64_t begun = mono_ms();
+
+    (void)state;
+    start(&c);
+    timer_start_ms(c.t, 5);
+    timer_start_ms(c.t, 30);
+    timer_start_ms(c.t, 60);
+    timer_start_ms(c.t, 40);
+    uv_run(&c.loop, UV_RUN_DEFAULT);
+    assert_int_equal(c.calls, 1);
+    assert_true(mono_ms() - begun >= 39);
+    finish(&c);
+}
+
+static void a_timer_that_was_moved_on_can_be_stopped(void **state)
+{
+    struct clockwork c;
+
+    (void)state;
+    start(&c);
+    timer_start_ms(c.t, 1);
+    timer_start_ms(c.t, 60000);
+    uv_run(&c.loop, UV_RUN_ONCE);
+    assert_int_equal(c.calls, 0);
+    assert_true(timer_active(c.t));
+    timer_stop(c.t);
+    assert_false(timer_active(c.t));
+    uv_run(&c.loop, UV_RUN_DEFAULT);
+    assert_int_equal(c.calls, 0);
+    finish(&c);
+}
+
 static void a_timer_can_be_started_again_by_its_callback(void **state)
 {
     struct clockwork c;
@@ -169,6 +204,8 @@ int main(void)
         cmocka_unit_test(an_old_loop_time_does_not_shorten_a_timer),
         cmocka_unit_test(a_stopped_timer_does_not_fire),
         cmocka_unit_test(starting_again_moves_the_deadline),
+        cmocka_unit_test(a_timer_that_is_moved_on_fires_once_and_at_its_last_deadline),
+        cmocka_unit_test(a_timer_that_was_moved_on_can_be_stopped),
         cmocka_unit_test(a_timer_can_be_started_again_by_its_callback),
         cmocka_unit_test(a_timer_can_be_destroyed_by_its_callback),
         cmocka_unit_test(a_destroyed_timer_does_not_fire),
