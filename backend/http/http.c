@@ -28,7 +28,7 @@ enum state {
 };
 
 struct http_reader {
-    struct http_reader_callbacks cb;
+    const struct http_reader_callbacks *cb;
     void *arg;
     enum state state;
     bool responses;
@@ -64,7 +64,7 @@ struct http_reader *http_reader_create(bool responses, const struct http_reader_
     struct http_reader *r = NEW(struct http_reader);
 
     r->responses = responses;
-    r->cb = *cb;
+    r->cb = cb;
     r->arg = arg;
     return r;
 }
@@ -107,7 +107,7 @@ void http_reader_forget(struct http_reader *r)
 const char *http_field_get(const struct http_head *h, const char *name)
 {
     for (size_t i = 0; i < h->n_fields; i++) {
-        if (!strcasecmp(h->fields[i].name, name))
+        if (http_same_name(h->fields[i].name, name))
             return h->fields[i].value;
     }
     return NULL;
@@ -377,7 +377,7 @@ static const char *parse_head(struct http_reader *r)
 
 static void call_body(struct http_reader *r, const char *data, size_t len, bool *stop)
 {
-    if (len && r->cb.body && r->cb.body(r->arg, data, len))
+    if (len && r->cb->body && r->cb->body(r->arg, data, len))
         *stop = true;
 }
 
@@ -386,7 +386,7 @@ static void message_complete(struct http_reader *r, bool *stop)
     r->state = HEAD;
     r->interim = false;
     r->head_request = false;
-    if (r->cb.complete && r->cb.complete(r->arg))
+    if (r->cb->complete && r->cb->complete(r->arg))
         *stop = true;
 }
 
@@ -398,7 +398,7 @@ static void call_head(struct http_reader *r, bool *stop)
     r->interim = interim;
     if (interim && r->head.status == 101)
         r->state = UPGRADED;
-    if (r->cb.head && r->cb.head(r->arg, &r->head))
+    if (r->cb->head && r->cb->head(r->arg, &r->head))
         *stop = true;
     if (!interim && r->state == HEAD)
         message_complete(r, stop);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <strings.h>
 #include <sys/types.h>
 #include <uv.h>
 #include "backend/base/buf.h"
@@ -45,6 +46,13 @@ struct http_head {
 
 const char *http_field_get(const struct http_head *h, const char *name); /* first value or NULL */
 
+/* Whether two names of fields are the same, in any case. Each name of a head is compared with some dozens, and the first letter
+ * mostly tells. */
+static inline bool http_same_name(const char *a, const char *b)
+{
+    return ((*a ^ *b) & ~0x20) == 0 && strcasecmp(a, b) == 0;
+}
+
 /* Whether a comma-separated list such as Connection's has the word, in any case; list may be NULL. */
 bool http_list_has(const char *list, const char *word);
 
@@ -61,7 +69,7 @@ struct http_reader_callbacks {
 struct http_reader; /* some 200 bytes, and the head while there is one */
 
 /* responses  false: requests are read (server side); true: responses (client side)
- * cb         copied */
+ * cb         borrowed until destroyed: mostly a static table */
 struct http_reader *http_reader_create(bool responses, const struct http_reader_callbacks *cb, void *arg);
 void http_reader_destroy(struct http_reader *r); /* NULL is allowed; not inside a callback of its own */
 

@@ -17,6 +17,7 @@
  * for most of its requests. Not more: some engines have a thread for each. */
 #define IDLE_MAX 16
 #define IDLE_MS  30000 /* engines close theirs after 5 s (uvicorn) to 75 s */
+#define FRESH_MS 1000  /* of one that was used so lately the loop has looked since */
 
 enum event { EV_DIAL, EV_RESUME, EV_FAILED };
 
@@ -109,8 +110,10 @@ void http_client_recycle(struct http_conn *conn)
 
 static struct http_conn *take_idle(struct http_client *c)
 {
+    uint64_t now = mono_ms();
+
     for (struct http_conn *conn; (conn = list_first(&c->idle, struct http_conn, link));) {
-        if (http_conn_is_quiet(conn)) {
+        if (now - conn->idle_since < FRESH_MS || http_conn_is_quiet(conn)) {
             list_remove(&conn->link);
             c->n_idle--;
             return conn;

@@ -48,10 +48,13 @@ void http_write_request(struct buf *b, const char *method, const char *target)
 
 void http_write_response(struct buf *b, int status)
 {
-    char line[64];
-    int n = snprintf(line, sizeof line, "HTTP/1.1 %03d %s\r\n", status, http_reason(status));
+    const char digits[] = { (char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+                            (char)('0' + status % 10), ' ' };
 
-    buf_add(b, line, (size_t)n);
+    buf_add(b, "HTTP/1.1 ", 9);
+    buf_add(b, digits, sizeof digits);
+    buf_adds(b, http_reason(status));
+    buf_add(b, "\r\n", 2);
 }
 
 void http_write_field(struct buf *b, const char *name, const char *value)
@@ -73,11 +76,15 @@ void http_write_end(struct buf *b)
 
 void http_write_chunk(struct buf *b, const void *data, size_t len)
 {
-    char line[24];
+    char line[2 * sizeof len + 2];
+    size_t at = sizeof line - 2;
 
     if (!len)
         return;
-    buf_add(b, line, (size_t)snprintf(line, sizeof line, "%zx\r\n", len));
+    memcpy(line + at, "\r\n", 2);
+    for (size_t rest = len; rest; rest >>= 4)
+        line[--at] = "0123456789abcdef"[rest & 15];
+    buf_add(b, line + at, sizeof line - at);
     buf_add(b, data, len);
     buf_add(b, "\r\n", 2);
 }
@@ -147,7 +154,7 @@ bool http_is_hop_by_hop(const char *name)
                                          "Trailer",    "Transfer-Encoding", "Upgrade" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!strcasecmp(name, names[i]))
+        if (http_same_name(name, names[i]))
             return true;
     }
     return false;

@@ -230,7 +230,9 @@ static void look_for_client(struct connection *c)
     if (client_is_gone(c, &silent))
         connection_close(c);
     else
-        timer_start_ms(c->timer, c->stuffed || (silent && knock(c)) ? GONE_DEAF_MS : GONE_NEXT_MS);
+        timer_start_ms(c->timer, c->stuffed || (silent && knock(c)) ? GONE_DEAF_MS
+                                 : silent                           ? GONE_NEXT_MS
+                                                                    : IDLE_MS);
 }
 
 static void timer_cb(void *arg)

@@ -134,7 +134,7 @@ static void end_coming(struct connection *c)
     if (c->half_closed)
         timer_start_ms(c->timer, GONE_LOOK_MS);
     else if (!c->stuffed)
-        timer_stop(c->timer);
+        timer_start_ms(c->timer, IDLE_MS);
     c->answerer->body(c->arg, NULL, 0);
 }
 
@@ -151,7 +151,7 @@ int body_complete(void *arg)
     c->answering = c->due = true;
     c->request.body = buf_str(&c->body);
     c->request.body_len = c->body.len;
-    timer_stop(c->timer);
+    timer_start_ms(c->timer, IDLE_MS);
     return 1; /* what follows stays in the stash until this one is answered */
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HEAD_ADDED 160 /* bytes that record_head() mostly writes */
+
 /* ---- Writing */
 
 struct writing {
@@ -85,6 +87,7 @@ static void put_head(struct connection *c, const char *data, size_t len)
     struct buf out = { 0 };
     size_t line = end ? (size_t)(end - data) + 2 : len;
 
+    buf_reserve(&out, len + HEAD_ADDED);
     buf_add(&out, data, line);
     if (end)
         record_head(c, &out);

@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ODD_MAX 65536 /* bytes of an answer of which only the message is wanted */
+#define ODD_MAX    65536 /* bytes of an answer of which only the message is wanted */
+#define CHUNK_ROOM 32    /* bytes around a chunk */
+#define HEAD_USUAL 500   /* bytes: what is longer grows */
 
 static struct relay *of(struct exchange *x)
 {
@@ -69,6 +71,7 @@ void relay_write(struct relay *r, const struct buf *head, const void *data, size
 {
     struct buf out = { 0 };
 
+    buf_reserve(&out, (head ? head->len : 0) + len + CHUNK_ROOM);
     if (head)
         buf_add(&out, head->data, head->len);
     if (r->framing == RELAY_CHUNKED)
@@ -209,6 +212,7 @@ static void begin(struct relay *r, struct buf *head)
         buf_free(&r->body); /* it will not be sent again */
     if (r->held)
         return;
+    buf_reserve(head, HEAD_USUAL);
     r->framing = relay_framing_of(r->answer, strcmp(q->head->method, "HEAD") == 0, q->head->minor);
     r->event_stream = relay_is_event_stream(r->answer);
     relay_response_head(head, r->answer, r->framing, r->job_name, connection_may_keep(r->conn));
@@ -369,6 +373,7 @@ void relay_send(struct relay *r, struct job *j)
     r->spoiled = r->paused = false;
     buf_reset(&r->odd);
     rename_model(r, q->head, r->model ? model_config(r->model) : j->config);
+    buf_reserve(&head, HEAD_USUAL);
     buf_addf(&host, six ? "[%s]:%d" : "%s:%d", j->host, j->port);
     relay_request_head(&head, q->head,
                        &(struct relay_target){ .path = r->path,

@@ -27,7 +27,7 @@ static const char *const response_ends_here[] = {
 static bool is_among(const char *name, const char *const *list)
 {
     for (; *list; list++)
-        if (strcasecmp(name, *list) == 0)
+        if (http_same_name(name, *list))
             return true;
     return false;
 }
@@ -36,7 +36,7 @@ static bool is_among(const char *name, const char *const *list)
 static bool connection_lists(const struct http_head *h, const char *name)
 {
     for (size_t i = 0; i < h->n_fields; i++)
-        if (strcasecmp(h->fields[i].name, "Connection") == 0 && http_list_has(h->fields[i].value, name))
+        if (http_same_name(h->fields[i].name, "Connection") && http_list_has(h->fields[i].value, name))
             return true;
     return false;
 }
@@ -60,7 +60,8 @@ void relay_request_head(struct buf *out, const struct http_head *h, const struct
     http_write_field(out, "Host", t->host);
     if (t->secret && t->secret[0]) {
         struct buf value = { 0 };
-        buf_addf(&value, "Bearer %s", t->secret);
+        buf_adds(&value, "Bearer ");
+        buf_adds(&value, t->secret);
         http_write_field(out, "Authorization", value.data);
         buf_free(&value);
     }
