@@ -20,7 +20,7 @@
 /* One request, from its head (or from its refusal) to the end of its answer. */
 struct record {
     bool open;
-    char id[REQUEST_ID_MAX + 1];
+    char *id; /* owned */
     uint64_t begun_ms, first_ms; /* mono_ms(); first_ms 0 = nothing was answered yet */
     uint64_t bytes;
     int status;            /* of the answer, read off its head; 0 = none yet */

@@ -34,10 +34,8 @@ void record_begin(struct connection *c)
 
     record_end(c);
     c->record = (struct record){ .open = true, .begun_ms = mono_ms() };
-    if (is_id(given))
-        memcpy(c->record.id, given, strlen(given) + 1);
-    else
-        snprintf(c->record.id, sizeof c->record.id, "%s%016" PRIx64, c->gate->id_base, ++c->gate->n_ids);
+    c->record.id =
+        is_id(given) ? xstrdup(given) : xasprintf("%s%016" PRIx64, c->gate->id_base, ++c->gate->n_ids);
     c->request.id = c->record.id;
 }
 
@@ -206,5 +204,6 @@ void record_end(struct connection *c)
     if (c->gate->log)
         log_record(c, &f);
     free(r->model);
+    free(r->id);
     *r = (struct record){ 0 };
 }
