@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/door_http/access_log.h"
 #include "backend/base/alloc.h"
+#include "backend/base/buf.h"
 #include "backend/base/log.h"
 #include "backend/base/timer.h"
 #include "backend/base/units.h"
+#include "backend/engine/body.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <jansson.h>
 
-#define LOOK_MS  1000
-#define COMPLAIN 60000 /* milliseconds between two log lines about the same lack */
+#define LOOK_MS    1000
+#define LINE_USUAL 500   /* bytes: what is longer grows */
+#define COMPLAIN   60000 /* milliseconds between two log lines about the same lack */
 
 struct access_log {
     char *path;
@@ -84,6 +87,20 @@ static bool was_moved(const struct access_log *l)
            there.st_dev != ours.st_dev;
 }
 
+static void add_text(struct buf *line, const char *name, const char *value)
+{
+    buf_adds(line, name);
+    body_add_string(line, value, strlen(value));
+}
+
+static void add_seconds(struct buf *line, int64_t ms)
+{
+    if (ms < 0)
+        buf_adds(line, "null");
+    else
+        buf_addf(line, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
+}
+
 void access_log_write(struct access_log *l, const struct access_entry *a)
 {
     char time[TIME_TEXT];
@@ -94,17 +111,20 @@ void access_log_write(struct access_log *l, const struct access_entry *a)
         if (was_moved(l))
             access_log_reopen(l);
     }
-    json_t *j =
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:f}", "time", format_time(wall_now().tv_sec, time),
-                  "id", a->id, "key", a->key, "method", a->method, "path", a->path, "model", a->model,
-                  "status", a->status, "bytes", (json_int_t)a->bytes, "first_byte_s",
-                  a->first_ms < 0 ? json_null() : json_real((double)a->first_ms / 1000), "duration_s",
-                  (double)a->total_ms / 1000);
-    char *text = j ? json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
-    char *line = xasprintf("%s\n", text ? text : "{}");
-    if (write(l->fd, line, strlen(line)) < 0)
+    struct buf line = { 0 };
+    buf_reserve(&line, LINE_USUAL);
+    add_text(&line, "{\"time\":", format_time(wall_now().tv_sec, time));
+    add_text(&line, ",\"id\":", a->id);
+    add_text(&line, ",\"key\":", a->key);
+    add_text(&line, ",\"method\":", a->method);
+    add_text(&line, ",\"path\":", a->path);
+    add_text(&line, ",\"model\":", a->model);
+    buf_addf(&line, ",\"status\":%d,\"bytes\":%" PRIu64 ",\"first_byte_s\":", a->status, a->bytes);
+    add_seconds(&line, a->first_ms);
+    buf_adds(&line, ",\"duration_s\":");
+    add_seconds(&line, a->total_ms);
+    buf_adds(&line, "}\n");
+    if (write(l->fd, line.data, line.len) < 0)
         complain(l, "written", errno);
-    free(line);
-    free(text);
-    json_decref(j);
+    buf_free(&line);
 }

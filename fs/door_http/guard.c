@@ -39,8 +39,9 @@ struct holder {
 struct guard {
     bool by_token;
     char *token;
-    struct holder admitted; /* everybody whom the access lets in without a key */
-    struct list holders;    /* of keys, in the file's order; those that are gone too */
+    unsigned char token_hash[KEY_HASH]; /* valid with token */
+    struct holder admitted;             /* everybody whom the access lets in without a key */
+    struct list holders;                /* of keys, in the file's order; those that are gone too */
     char *path;
     struct stat seen; /* the file of keys when it was last read; zero = it was not there */
     uint64_t looked_ms;
@@ -123,12 +124,11 @@ static bool is_usable(const struct guard *g, const struct holder *h)
 /* Every stored hash is compared, whatever was found before. */
 static struct holder *match(struct guard *g, const char *secret)
 {
-    unsigned char shown[KEY_HASH], known[KEY_HASH];
+    unsigned char shown[KEY_HASH];
     struct holder *found = NULL;
 
     secret_hash(secret, shown);
-    secret_hash(g->token ? g->token : "", known);
-    if (CRYPTO_memcmp(shown, known, KEY_HASH) == 0 && g->token)
+    if (CRYPTO_memcmp(shown, g->token_hash, KEY_HASH) == 0 && g->token)
         found = &g->admitted;
     list_for_each(h, &g->holders, struct holder, link)
     {
@@ -355,6 +355,8 @@ int guard_create(struct guard **out, struct house *h, struct err *e)
         guard_destroy(g);
         return rc;
     }
+    if (g->token)
+        secret_hash(g->token, g->token_hash);
     warn_of_open_config(cfg);
     if (g->by_token)
         look(g);

@@ -174,7 +174,12 @@ static json_t *row_of(struct usage *u, const char *id, const char *name)
 
 static void add(json_t *row, const char *what, int64_t more)
 {
-    json_object_set_new(row, what, json_integer(json_integer_value(json_object_get(row, what)) + more));
+    json_t *n = json_object_get(row, what);
+
+    if (!n)
+        json_object_set_new(row, what, json_integer(more));
+    else if (more)
+        json_integer_set(n, json_integer_value(n) + more);
 }
 
 void usage_add(struct usage *u, const char *id, const char *name, const struct usage_day *more)
