@@ -158,6 +158,8 @@ static void cancel_strays(struct cluster *c, const struct job_info *v, size_t n)
         /* One that we took for ended and that lives all the same is nobody's too. */
         list_for_each(j, &c->house->jobs, struct job, link)
         {
+            /* The same queue by another way: that one minds its own. */
+            known |= j->cluster != c && strcmp(j->unique_name, v[i].name) == 0;
             if (!is_ours(j, c))
                 continue;
             /* Without an id its submission is under way: the reply will bring it. */
