@@ -19,6 +19,7 @@
 #include "backend/quota.h"
 #include "backend/history/record.h"
 #include "backend/job/recover.h"
+#include "backend/users.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,8 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EVENTS_KEEP (2u << 20) /* bytes; CONTRACT.md 4.7 wants one MiB at least */
-#define STOP_MS     8000       /* CONTRACT.md 8: all in order within 10 s even without a network */
+#define STOP_MS 8000 /* CONTRACT.md 8: all in order within 10 s even without a network */
 
 struct stopping {
     struct timer *look; /* runs to the deadline; at once when a job ended */
@@ -79,6 +79,7 @@ static int make_clusters(struct house *h, struct err *e)
 
 static void destroy_clusters(struct house *h)
 {
+    users_end(h);
     for (size_t i = 0; h->clusters && i < h->cfg->n_clusters; i++)
         cluster_destroy(h->clusters[i]);
     free(h->clusters);
@@ -108,6 +109,8 @@ int house_create(struct house **out, uv_loop_t *loop, struct config *cfg, const 
     int rc = make_dirs(h, mountpoint, e);
     if (rc == 0)
         rc = make_clusters(h, e);
+    if (rc == 0)
+        rc = users_begin(h, e);
     if (rc < 0) {
         destroy_clusters(h);
         h->cfg = NULL; /* still the caller's */
@@ -219,7 +222,7 @@ void house_stop(struct house *h, void (*cb)(void *arg), void *arg)
     h->stop_jobs = strcmp(h->cfg->on_unmount, "stop") == 0;
     for (size_t i = 0; i < h->cfg->n_models; i++) {
         if (h->stop_jobs)
-            model_stop(h->models[i], "the mount ended");
+            model_stop_all(h->models[i], "the mount ended");
         else
             model_cancel_all(h->models[i], (uid_t)-1);
     }
@@ -303,8 +306,9 @@ void house_event(struct house *h, const char *event, const char *model, const ch
     char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
 
     if (text) {
-        growing_add(h->events, text, strlen(text));
-        growing_add(h->events, "\n", 1);
+        char *whole = xasprintf("%s\n", text);
+        users_tell(h, cluster, whole, strlen(whole));
+        free(whole);
     }
     const char *name = strcmp(event, "cluster") == 0 ? cluster : strcmp(event, "model") == 0 ? model : job;
     log_info("%s %s: %s -> %s%s%s", event, name ? name : "", from ? from : "-", to ? to : "-",
@@ -314,28 +318,31 @@ void house_event(struct house *h, const char *event, const char *model, const ch
     house_changed(h);
 }
 
-json_t *house_status(const struct house *h)
+json_t *house_status(struct house *h, uid_t uid)
 {
     json_t *models = json_object(), *jobs = json_object(), *clusters = json_object();
     int waiting, active;
 
     for (size_t i = 0; i < h->cfg->n_models; i++) {
-        model_counts(h->models[i], &waiting, &active);
+        const struct model *m = model_seen_by(h->models[i], uid);
+        model_counts(m, &waiting, &active);
         json_object_set_new(models, h->cfg->models[i]->name,
-                            json_pack("{s:s,s:o,s:i,s:i}", "state",
-                                      model_state_name(model_state(h->models[i])), "since",
-                                      model_since(h->models[i]), "waiting", waiting, "active", active));
+                            json_pack("{s:s,s:o,s:i,s:i}", "state", model_state_name(model_state(m)), "since",
+                                      model_since(m), "waiting", waiting, "active", active));
     }
     list_for_each(j, &h->jobs, struct job, link)
     {
-        if (j->name)
+        if (j->name && users_may_see(h, j->cluster->cfg, uid))
             json_object_set_new(jobs, j->name,
                                 json_pack("{s:o,s:o,s:o}", "models", job_models(j), "state",
                                           json_str(j->word), "node", json_str(job_node(j))));
     }
-    for (size_t i = 0; i < h->cfg->n_clusters; i++)
+    for (size_t i = 0; i < h->cfg->n_clusters; i++) {
+        if (!users_may_see(h, h->cfg->clusters[i], uid))
+            continue;
         json_object_set_new(clusters, h->cfg->clusters[i]->name,
                             json_pack("{s:s}", "state", cluster_state_name(h->clusters[i]->state)));
+    }
     return json_pack("{s:s,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "version", SLULLAMAFS_VERSION, "started",
                      json_time(&h->started), "endpoint", json_str(h->endpoint), "durable",
                      history_is_durable(h), "models", models, "jobs", jobs, "clusters", clusters, "warnings",

@@ -18,6 +18,8 @@ struct history;
 struct quotas;
 struct chats;
 
+#define EVENTS_KEEP (2u << 20) /* bytes; CONTRACT.md 4.7 wants one MiB at least */
+
 struct house {
     uv_loop_t *loop;
     struct mailbox *mail;
@@ -27,6 +29,7 @@ struct house {
     struct list jobs;          /* live ones and those that ended within the hour, oldest first */
     struct list unwanted;      /* jobs of models that are configured no more: recover.c */
     struct growing *events;    /* JSON Lines */
+    struct growing *open_events; /* of these, what everybody may see; NULL = all: users.h */
     char identity[33];         /* 32 hex digits, random, kept in state_dir: see identity.h */
     /* "http://127.0.0.1:11434", set by the gateway; "" while there is none; a borrower copies it. */
     char *endpoint;
@@ -86,7 +89,7 @@ void house_stop(struct house *h, void (*cb)(void *arg), void *arg);
 struct model *house_model(struct house *h, const char *name); /* by key or alias, or NULL */
 struct cluster *house_cluster(struct house *h, const char *name);
 struct job *house_job(struct house *h, const char *name); /* by "<cluster>.<id>", or NULL */
-json_t *house_status(const struct house *h);              /* the root's status; a new reference */
+json_t *house_status(struct house *h, uid_t uid); /* the root's status, as he may see it; a new reference */
 
 /* What changed where: one line into `events` ("event" is "model", "job", "limit" (of a job's time) or "cluster"; NULL where it does not
  * apply), one into the log at info, and changes++. */

@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/metrics.h"
+#include "backend/base/alloc.h"
 #include "backend/cluster/cluster.h"
 #include "backend/history/history.h"
 #include "backend/job/job.h"
 #include "backend/model/model.h"
+#include "backend/users.h"
+
+#include <stdlib.h>
+
+/* What one user may see: his model of each name, in cfg's order. */
+struct shown {
+    const struct house *house;
+    struct model **models;
+    uid_t uid;
+};
 
 static void family(struct buf *out, const char *name, const char *type, const char *help)
 {
     buf_addf(out, "# HELP slullamafs_%s %s\n# TYPE slullamafs_%s %s\n", name, help, name, type);
 }
 
-static void model_states(const struct house *h, struct buf *out)
+static void model_states(const struct shown *v, struct buf *out)
 {
     family(out, "model_state", "gauge", "1 for the state that the model is in.");
-    for (size_t i = 0; i < h->cfg->n_models; i++)
+    for (size_t i = 0; i < v->house->cfg->n_models; i++)
         for (int s = MODEL_ASLEEP; s <= MODEL_FAILED; s++)
             buf_addf(out, "slullamafs_model_state{model=\"%s\",state=\"%s\"} %d\n",
-                     model_config(h->models[i])->name, model_state_name((enum model_state)s),
-                     model_state(h->models[i]) == (enum model_state)s);
+                     model_config(v->models[i])->name, model_state_name((enum model_state)s),
+                     model_state(v->models[i]) == (enum model_state)s);
 }
 
 /* Figures of the models' status objects; names are keys of the configuration, which need no escaping. */
@@ -44,12 +55,13 @@ static void model_figure(const struct house *h, const struct figure *f, json_t *
     }
 }
 
-static void model_figures(const struct house *h, struct buf *out)
+static void model_figures(const struct shown *v, struct buf *out)
 {
+    const struct house *h = v->house;
     struct buf all = { 0 }; /* of json_t *, one a model */
 
     for (size_t i = 0; i < h->cfg->n_models; i++) {
-        json_t *status = model_status(h->models[i]);
+        json_t *status = model_status(v->models[i]);
         buf_add(&all, &status, sizeof status);
     }
     json_t **status = (json_t **)(void *)all.data;
@@ -60,38 +72,64 @@ static void model_figures(const struct house *h, struct buf *out)
     buf_free(&all);
 }
 
-static void wakes(const struct house *h, struct buf *out)
+static void wakes(const struct shown *v, struct buf *out)
 {
     family(out, "wakes_total", "counter", "Jobs that were asked for because a model was wanted.");
-    for (size_t i = 0; i < h->cfg->n_models; i++)
-        buf_addf(out, "slullamafs_wakes_total{model=\"%s\"} %u\n", model_config(h->models[i])->name,
-                 model_wakes(h->models[i]));
+    for (size_t i = 0; i < v->house->cfg->n_models; i++)
+        buf_addf(out, "slullamafs_wakes_total{model=\"%s\"} %u\n", model_config(v->models[i])->name,
+                 model_wakes(v->models[i]));
 }
 
-static void jobs(const struct house *h, struct buf *out)
+static void jobs(const struct shown *v, struct buf *out)
 {
     int count[JOB_ENDED + 1] = { 0 };
 
-    list_for_each(j, &h->jobs, struct job, link) count[j->state]++;
+    list_for_each(j, &v->house->jobs, struct job, link)
+    {
+        if (users_may_see(v->house, j->cluster->cfg, v->uid))
+            count[j->state]++;
+    }
     family(out, "jobs", "gauge", "Jobs by phase; ended ones of the last hour.");
     for (int s = 0; s <= JOB_ENDED; s++)
         buf_addf(out, "slullamafs_jobs{phase=\"%s\"} %d\n", job_state_name((enum job_state)s), count[s]);
 }
 
-static void clusters(const struct house *h, struct buf *out)
+static unsigned is_up(const struct cluster *c)
 {
-    family(out, "cluster_up", "gauge", "1 while the cluster is connected.");
-    for (size_t i = 0; i < h->cfg->n_clusters; i++)
-        buf_addf(out, "slullamafs_cluster_up{cluster=\"%s\"} %d\n", h->clusters[i]->cfg->name,
-                 h->clusters[i]->state == CLUSTER_UP);
-    family(out, "scheduler_queries_total", "counter", "Questions to the scheduler about our jobs.");
-    for (size_t i = 0; i < h->cfg->n_clusters; i++)
-        buf_addf(out, "slullamafs_scheduler_queries_total{cluster=\"%s\"} %u\n", h->clusters[i]->cfg->name,
-                 h->clusters[i]->queries);
-    family(out, "tunnel_reconnects_total", "counter", "Times that the way to the cluster came up again.");
-    for (size_t i = 0; i < h->cfg->n_clusters; i++)
-        buf_addf(out, "slullamafs_tunnel_reconnects_total{cluster=\"%s\"} %u\n", h->clusters[i]->cfg->name,
-                 h->clusters[i]->connects > 0 ? h->clusters[i]->connects - 1 : 0);
+    return c->state == CLUSTER_UP;
+}
+
+static unsigned queries(const struct cluster *c)
+{
+    return c->queries;
+}
+
+static unsigned reconnects(const struct cluster *c)
+{
+    return c->connects > 0 ? c->connects - 1 : 0;
+}
+
+static const struct cluster_figure {
+    const char *name, *type, *help;
+    unsigned (*value)(const struct cluster *c);
+} cluster_figures[] = {
+    { "cluster_up", "gauge", "1 while the cluster is connected.", is_up },
+    { "scheduler_queries_total", "counter", "Questions to the scheduler about our jobs.", queries },
+    { "tunnel_reconnects_total", "counter", "Times that the way to the cluster came up again.", reconnects },
+};
+
+static void clusters(const struct shown *v, struct buf *out)
+{
+    const struct house *h = v->house;
+
+    for (size_t k = 0; k < sizeof cluster_figures / sizeof cluster_figures[0]; k++) {
+        const struct cluster_figure *f = &cluster_figures[k];
+        family(out, f->name, f->type, f->help);
+        for (size_t i = 0; i < h->cfg->n_clusters; i++)
+            if (users_may_see(h, h->cfg->clusters[i], v->uid))
+                buf_addf(out, "slullamafs_%s{cluster=\"%s\"} %u\n", f->name, h->cfg->clusters[i]->name,
+                         f->value(h->clusters[i]));
+    }
 }
 
 static void store(const struct house *h, struct buf *out)
@@ -105,14 +143,19 @@ static void store(const struct house *h, struct buf *out)
     buf_addf(out, "slullamafs_store_synced_total %llu\n", (unsigned long long)c.now);
 }
 
-void metrics_text(const struct house *h, struct buf *out)
+void metrics_text(struct house *h, uid_t uid, struct buf *out)
 {
-    model_states(h, out);
-    model_figures(h, out);
-    wakes(h, out);
-    jobs(h, out);
-    clusters(h, out);
+    struct shown v = { h, xcalloc(h->cfg->n_models + 1, sizeof(struct model *)), uid };
+
+    for (size_t i = 0; i < h->cfg->n_models; i++)
+        v.models[i] = model_seen_by(h->models[i], uid);
+    model_states(&v, out);
+    model_figures(&v, out);
+    wakes(&v, out);
+    jobs(&v, out);
+    clusters(&v, out);
     store(h, out);
     if (h->door_figures)
         h->door_figures(h->door_figures_arg, out);
+    free(v.models);
 }

@@ -6,6 +6,7 @@
 /* The figures of a mount in Prometheus' text format, version 0.0.4
  * (prometheus.io/docs/instrumenting/exposition_formats): the file `metrics` and GET /metrics. */
 
-void metrics_text(const struct house *h, struct buf *out);
+/* As this user may see them: users.h. */
+void metrics_text(struct house *h, uid_t uid, struct buf *out);
 
 #endif

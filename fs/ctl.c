@@ -129,6 +129,17 @@ static int refuse(struct open_file *f, int rc, const struct err *e)
     return rc;
 }
 
+/* The owner of the mount; and users with a cluster of their own, of what is theirs there. */
+static bool governs(const struct open_file *f)
+{
+    const struct subject *s = f->node.subject;
+
+    if (f->caller.uid == f->tree->uid || f->caller.uid == 0)
+        return true;
+    return (s->kind == SUBJECT_JOB && s->own) ||
+           (s->kind == SUBJECT_MODEL && model_seen_by(s->ptr, f->caller.uid) != s->ptr);
+}
+
 static int act(struct open_file *f, struct ctl_file *c)
 {
     char *args[CTL_WORDS_MAX] = { 0 };
@@ -144,7 +155,7 @@ static int act(struct open_file *f, struct ctl_file *c)
     }
     char *line = buf_take(&c->line);
     if ((v = ctl_parse(f->node.row->file->verbs, line, args, &e))) {
-        if (f->caller.uid != f->tree->uid && f->caller.uid != 0 && !v->for_others)
+        if (!v->for_others && !governs(f))
             rc = err_set(&e, -EACCES, "`%s` is for the owner of the mount only", v->form);
         else
             rc = v->act(f, args, &e);

@@ -16,7 +16,7 @@ struct verb {
     /* args are the arguments, in order. 0, or a negative errno with a sentence. */
     int (*act)(struct open_file *f, char **args, struct err *e);
     const char *help;
-    bool for_others; /* may be used by other users too, on what is theirs */
+    bool for_others; /* may be used by other users too, on what is theirs; those with a cluster of their own use all there */
 };
 
 /* The row of a line, NULL with -EINVAL and the sentence in e. The line is cut into words; args gets those

@@ -81,6 +81,8 @@ mode_t node_mode(const struct tree *t, const struct node *n)
 
     if (!t->shared)
         return mode;
+    if (n->subject->kind == SUBJECT_JOB && n->subject->own)
+        return mode | (mode & 0600) >> 3 | (mode & 0600) >> 6;
     mode = (mode | n->row->others) & ~n->row->hidden;
     return n->subject->kind == SUBJECT_ASKING ? mode & 0700 : mode;
 }

@@ -12,7 +12,7 @@
 #include "fs/caller.h"
 /* What the served tree is made of, without a word of FUSE: rows (tree.c) say which names a directory has
  * and which functions stand behind them; subjects are the things that directories are about (the house, a
- * model, a cluster, a job, one asking, one exchange of history, a conversation). A node is a row and a subject; its inode number, never reused, is
+ * model, a cluster, a job, one asking, one exchange of history, a conversation, the house as some users see it). A node is a row and a subject; its inode number, never reused, is
  * (subject id << 8) | row number. */
 
 enum subject_kind {
@@ -23,16 +23,18 @@ enum subject_kind {
     SUBJECT_ASKING,
     SUBJECT_PAST,
     SUBJECT_BATCH,
-    SUBJECT_CHAT
+    SUBJECT_CHAT,
+    SUBJECT_VIEW
 };
 
 struct subject {
     uint64_t id; /* 1 is the house */
     enum subject_kind kind;
-    /* struct house, model, cluster, job, asking or chat; NULL once that is gone: its nodes then give ESTALE. */
+    /* struct house (of a view too), model, cluster, job, asking or chat; NULL once that is gone: its nodes then give ESTALE. */
     void *ptr;
-    /* Of things that are too many to be known one by one (SUBJECT_PAST: the id of an exchange with the model ptr); such
-     * a subject is freed when the kernel forgets it. 0 for all others. */
+    /* Of things that are too many to be known one by one (SUBJECT_PAST: the id of an exchange with the model ptr;
+     * SUBJECT_VIEW: the uid of users_view(), plus one); such a subject is freed when the kernel forgets it. 0 for all
+     * others. */
     uint64_t number;
     uid_t uid; /* the owner that its nodes show: ours, but for what is a caller's own */
     bool own;  /* it is a caller's own: for others its names mean nothing, or another thing */
@@ -150,6 +152,15 @@ struct subject *subject_numbered(struct tree *t, enum subject_kind kind, const v
 
 /* Who looks: valid in the functions of a row that are called for a lookup, a readdir or a readlink. */
 const struct caller *tree_caller(const struct tree *t);
+
+/* A job or a cluster. One of users with a cluster of their own is found anew each time, and shows what its rows let
+ * the owner do to everybody: whoever may not see it does not get so far. */
+struct subject *subject_of_job(struct tree *t, const struct job *j);
+struct subject *subject_of_cluster(struct tree *t, const struct cluster *c);
+
+/* For `resolve` of the house's files that tell of all clusters: NULL for whoever sees all. And whose view a node is. */
+struct subject *view_of(struct tree *t, const struct node *n, const struct caller *c);
+uid_t view_uid(const struct tree *t, const struct node *n);
 
 /* The number of the caller's mount in /proc/self/mountinfo (0 until mounted), and the inode number of a
  * node. */

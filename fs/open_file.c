@@ -79,6 +79,8 @@ static bool may_open(const struct tree *t, const struct node *n, int flags, cons
 
     if (!t->shared || c->uid == n->subject->uid || c->uid == 0)
         return true;
+    if (!subject_shown(t, n->subject, c->uid))
+        return false;
     return (!reads || (mode & S_IROTH)) && (!writes || (mode & S_IWOTH));
 }
 

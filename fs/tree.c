@@ -28,6 +28,7 @@
 #include "backend/history/history.h"
 #include "backend/job/job.h"
 #include "backend/model/model.h"
+#include "backend/users.h"
 #include "fs/asking.h"
 #include "fs/ctl.h"
 #include "fs/files/files.h"
@@ -220,16 +221,17 @@ static void list_clusters(struct tree *t, struct subject *s, each_f *each, void 
     const struct house *h = s->ptr;
 
     for (size_t i = 0; i < h->cfg->n_clusters; i++)
-        each(arg, h->clusters[i]->cfg->name, cluster_row, subject_of(t, SUBJECT_CLUSTER, h->clusters[i]));
+        if (users_may_see(h, h->clusters[i]->cfg, tree_caller(t)->uid))
+            each(arg, h->clusters[i]->cfg->name, cluster_row, subject_of_cluster(t, h->clusters[i]));
 }
 
 static int find_cluster(struct tree *t, struct subject *s, const char *name, struct node *out)
 {
     struct cluster *c = house_cluster(s->ptr, name);
 
-    if (!c)
+    if (!c || !users_may_see(s->ptr, c->cfg, tree_caller(t)->uid))
         return -ENOENT;
-    *out = (struct node){ .row = cluster_row, .subject = subject_of(t, SUBJECT_CLUSTER, c) };
+    *out = (struct node){ .row = cluster_row, .subject = subject_of_cluster(t, c) };
     return 0;
 }
 
@@ -240,8 +242,8 @@ static void list_jobs(struct tree *t, struct subject *s, each_f *each, void *arg
 
     list_for_each(j, &h->jobs, struct job, link)
     {
-        if (j->name)
-            each(arg, j->name, job_row, subject_of(t, SUBJECT_JOB, j));
+        if (j->name && users_may_see(h, j->cluster->cfg, tree_caller(t)->uid))
+            each(arg, j->name, job_row, subject_of_job(t, j));
     }
 }
 
@@ -249,10 +251,16 @@ static int find_job(struct tree *t, struct subject *s, const char *name, struct 
 {
     struct job *j = house_job(s->ptr, name);
 
-    if (!j)
+    if (!j || !users_may_see(s->ptr, j->cluster->cfg, tree_caller(t)->uid))
         return -ENOENT;
-    *out = (struct node){ .row = job_row, .subject = subject_of(t, SUBJECT_JOB, j) };
+    *out = (struct node){ .row = job_row, .subject = subject_of_job(t, j) };
     return 0;
+}
+
+static bool lives_in(const struct model *m, const struct job *j)
+{
+    m = model_beside(m, j->cluster->cfg);
+    return m && model_has_job(m, j);
 }
 
 /* Of these, the models are what the links are about. */
@@ -261,7 +269,7 @@ static void list_job_models(struct tree *t, struct subject *s, each_f *each, voi
     const struct house *h = tree_house(t);
 
     for (size_t i = 0; i < h->cfg->n_models; i++)
-        if (model_has_job(h->models[i], s->ptr))
+        if (lives_in(h->models[i], s->ptr))
             each(arg, model_config(h->models[i])->name, job_model_row,
                  subject_of(t, SUBJECT_MODEL, h->models[i]));
 }
@@ -270,7 +278,7 @@ static int find_job_model(struct tree *t, struct subject *s, const char *name, s
 {
     struct model *m = house_model(tree_house(t), name);
 
-    if (!m || strcmp(model_config(m)->name, name) != 0 || !model_has_job(m, s->ptr))
+    if (!m || strcmp(model_config(m)->name, name) != 0 || !lives_in(m, s->ptr))
         return -ENOENT;
     *out = (struct node){ .row = job_model_row, .subject = subject_of(t, SUBJECT_MODEL, m) };
     return 0;
@@ -280,11 +288,12 @@ static int find_job_model(struct tree *t, struct subject *s, const char *name, s
 static void list_replicas(struct tree *t, struct subject *s, each_f *each, void *arg)
 {
     const struct house *h = tree_house(t);
+    const struct model *m = model_seen_by(s->ptr, tree_caller(t)->uid);
 
     list_for_each(j, &h->jobs, struct job, link)
     {
-        if (j->name && model_has_job(s->ptr, j) && job_live(j))
-            each(arg, j->name, replica_row, subject_of(t, SUBJECT_JOB, j));
+        if (j->name && model_has_job(m, j) && job_live(j))
+            each(arg, j->name, replica_row, subject_of_job(t, j));
     }
 }
 
@@ -292,9 +301,9 @@ static int find_replica(struct tree *t, struct subject *s, const char *name, str
 {
     struct job *j = house_job(tree_house(t), name);
 
-    if (!j || !model_has_job(s->ptr, j) || !job_live(j))
+    if (!j || !model_has_job(model_seen_by(s->ptr, tree_caller(t)->uid), j) || !job_live(j))
         return -ENOENT;
-    *out = (struct node){ .row = replica_row, .subject = subject_of(t, SUBJECT_JOB, j) };
+    *out = (struct node){ .row = replica_row, .subject = subject_of_job(t, j) };
     return 0;
 }
 

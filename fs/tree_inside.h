@@ -24,6 +24,9 @@ void subjects_init(struct tree *t);
 void subjects_finish(struct tree *t);
 struct subject *subject_find(struct tree *t, uint64_t id); /* NULL if it is forgotten */
 
+/* Of a job or a cluster: may he see it? */
+bool subject_shown(const struct tree *t, const struct subject *s, uid_t uid);
+
 void subject_ref(struct subject *s);
 void subject_unref(struct tree *t, struct subject *s, uint64_t count);
 

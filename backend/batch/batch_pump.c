@@ -201,7 +201,7 @@ static int may_be_out(const struct batch *b)
 {
     int cap = b->house->cfg->batch_in_flight;
 
-    return cap > 0 ? cap : model_slots(b->model) + model_config(b->model)->slots;
+    return cap > 0 ? cap : model_slots(model_seen_by(b->model, b->uid)) + model_config(b->model)->slots;
 }
 
 bool batch_sleeps(const struct batch *b)

@@ -37,6 +37,7 @@ struct cluster {
     struct cluster_lease *lease; /* cluster_lease.c's own */
     struct imports imports;      /* with import = true: what the last whole query showed */
     struct discovery *discovery; /* discover.c's own */
+    struct growing *user_events; /* users.c's own */
     struct remote *remote;       /* kind "gateway": what is known of it; NULL for every other */
     struct cluster_inner *priv;
 };

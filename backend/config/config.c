@@ -203,6 +203,8 @@ int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
     if (rc == 0)
         rc = config_settle_shares(&r);
     if (rc == 0)
+        rc = config_settle_users(&r);
+    if (rc == 0)
         rc = check_all_aliases(&r);
     if (rc == 0)
         rc = find_pass_unknown(&r);
@@ -232,6 +234,8 @@ void config_free(struct config *c)
         return;
     for (size_t i = 0; i < c->n_models; i++)
         config_free_model(c->models[i]);
+    for (size_t i = 0; i < c->n_moved; i++)
+        config_free_model(c->moved[i]);
     for (size_t i = 0; i < c->n_clusters; i++) {
         config_clear(ROWS_CLUSTER, c->clusters[i]);
         config_clear(ROWS_JOB, &c->clusters[i]->job);
@@ -239,8 +243,14 @@ void config_free(struct config *c)
         free(c->clusters[i]->name);
         free(c->clusters[i]);
     }
+    for (size_t i = 0; i < c->n_users; i++) {
+        free(c->users[i]->name);
+        free(c->users[i]);
+    }
     config_clear(ROWS_MOUNT | ROWS_GATEWAY | ROWS_BATCH, c);
     json_decref(c->slullama);
+    free(c->users);
+    free(c->moved);
     free(c->models);
     free(c->clusters);
     free(c->file);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <jansson.h>
 #include "backend/base/err.h"
 #include "backend/base/nearest.h"
@@ -51,6 +52,7 @@ struct cluster_config {
     char *url;       /* kind "gateway": http[s]://HOST[:PORT]; "" = none */
     char *token_file; /* likewise; "" = none */
     json_t *said;    /* its table, for models that are found later */
+    bool of_users;   /* a [user.NAME] names it: it answers these alone, and is shown to nobody else but the owner */
     struct strings fake; /* kind "fake": words for the tests, see backend/scheduler/fake.c */
     struct job_config job; /* what its models get where they say nothing themselves */
 };
@@ -93,6 +95,13 @@ struct model_config {
     struct job_config job;          /* the cluster's, overridden by the model's */
 };
 
+/* A user of this machine who is not the mount's owner. */
+struct user_config {
+    char *name;
+    uid_t uid;
+    struct cluster_config *cluster; /* whose jobs answer what he asks, borrowed; NULL = each model's own */
+};
+
 struct config {
     char *file; /* where it was read from, absolute; "" = built-in defaults */
     /* [mount] */
@@ -133,6 +142,10 @@ struct config {
     size_t n_clusters;
     struct model_config **models;  /* in the file's order */
     size_t n_models;
+    struct user_config **users;    /* no two of one uid */
+    size_t n_users;
+    struct model_config **moved;   /* models on clusters of users, as they were made */
+    size_t n_moved;
 };
 
 /* Read and check a configuration. One without any [cluster.X] has a cluster `local` of kind "local"; one without any
@@ -195,6 +208,14 @@ struct model_config *config_share(const struct config *c, const char *share);
  * sentence. */
 int config_add_found(struct config *c, const char *cluster, const char *original, const json_t *table,
                      struct err *e);
+
+/* m as it runs on a cluster of a user: its table, with that cluster's keys where it has none, and without min. It is kept
+ * behind the others. -ENOENT: a gateway decides where m runs; -EINVAL with a sentence. */
+int config_model_on(struct config *c, const struct model_config *m, const struct cluster_config *k,
+                    struct model_config **out, struct err *e);
+
+/* The table of that user; NULL if there is none. */
+const struct user_config *config_user(const struct config *c, uid_t uid);
 
 /* Model by key or alias; NULL if there is none. */
 struct model_config *config_model(const struct config *c, const char *name);

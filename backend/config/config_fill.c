@@ -242,8 +242,8 @@ static int check_counts(const struct reading *r, const char *path, struct model_
         snprintf(text, sizeof text, "max = %d in [%s] is less than %s = %d", m->max, path,
                  m->replicas > m->max ? "replicas" : "min", most);
     else
-        snprintf(text, sizeof text, "%d jobs of [%s] are more than max_jobs = %d of its cluster", most, path,
-                 m->cluster->max_jobs);
+        snprintf(text, sizeof text, "%d jobs of [%.60s] are more than max_jobs = %d of [cluster.%s]", most,
+                 path, m->cluster->max_jobs, m->cluster->name);
     return config_fail_at_key(r, path, m->max < most ? "max" : m->min == most ? "min" : "replicas", text);
 }
 
@@ -348,14 +348,29 @@ static int fill_model(const struct reading *r, const char *name, const json_t *t
     return rc;
 }
 
+static int fill_user(const struct reading *r, const char *name, const json_t *table)
+{
+    struct user_config *u = NEW(struct user_config);
+    char *path = xasprintf("user.%s", name);
+    const struct source from = { table, path };
+
+    r->c->users[r->c->n_users++] = u;
+    u->name = xstrdup(name);
+    int rc = fill(r, ROWS_USER, u, &from, 1);
+    free(path);
+    return rc;
+}
+
 int config_fill(const struct reading *r)
 {
-    json_t *clusters = json_object_get(r->doc, "cluster"), *models = json_object_get(r->doc, "model"), *table;
+    json_t *clusters = json_object_get(r->doc, "cluster"), *models = json_object_get(r->doc, "model"),
+           *users = json_object_get(r->doc, "user"), *table;
     const char *name;
     int rc = fill_mount(r);
 
     r->c->clusters = xcalloc(json_object_size(clusters), sizeof(struct cluster_config *));
     r->c->models = xcalloc(json_object_size(models), sizeof(struct model_config *));
+    r->c->users = xcalloc(json_object_size(users), sizeof(struct user_config *));
     json_object_foreach(clusters, name, table)
     {
         if (rc == 0)
@@ -365,6 +380,11 @@ int config_fill(const struct reading *r)
     {
         if (rc == 0)
             rc = config_fill_model(r, name, table);
+    }
+    json_object_foreach(users, name, table)
+    {
+        if (rc == 0)
+            rc = fill_user(r, name, table);
     }
     return rc;
 }

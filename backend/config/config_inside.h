@@ -33,12 +33,16 @@ int config_settle_shares(const struct reading *r);
 
 void config_follow_share(json_t *table, const json_t *first); /* what that says of the job goes into table */
 
+/* config_users.c, once there are structs: who the users are, whose clusters are theirs alone, and whether each model can
+ * run there. */
+int config_settle_users(const struct reading *r);
+
 /* config_fill.c: one model, put behind the others, for which there is room. */
 int config_fill_model(const struct reading *r, const char *name, const json_t *table);
 
-int config_fill(const struct reading *r); /* config_fill.c: the structs from the tables, with the defaults */
-
 void config_free_model(struct model_config *m);
+
+int config_fill(const struct reading *r); /* config_fill.c: the structs from the tables, with the defaults */
 
 /* Free what the fields of these rows (enum config_rows) own in the struct at base. */
 void config_clear(unsigned rows, void *base);

@@ -25,15 +25,6 @@ static bool key_exists(unsigned rows, const char *name)
     return false;
 }
 
-/* key NULL asks for the table itself. */
-static bool comes_later(const char *section, const char *key)
-{
-    for (const struct config_later *l = config_later; l->section; l++)
-        if (!strcmp(l->section, section) && (key && l->key ? !strcmp(l->key, key) : key == l->key))
-            return true;
-    return false;
-}
-
 static int unknown_table(const struct reading *r, const char *name)
 {
     const char *names[8], *near;
@@ -42,8 +33,6 @@ static int unknown_table(const struct reading *r, const char *name)
     if (slullama_has_table(name))
         return config_fail_at(
             r, name, "the table [%s] is slullama's, and stands in a file without tables of ours", name);
-    if (comes_later(name, NULL))
-        return config_fail_at(r, name, "the table [%s] is known but not supported by this version", name);
     for (const struct config_section *s = config_sections; s->name; s++)
         names[n++] = s->name;
     near = nearest_name(name, names, n);
@@ -73,9 +62,7 @@ static int unknown_key(const struct reading *r, const struct config_section *s, 
         if ((k->rows & s->rows) && n < sizeof names / sizeof names[0])
             names[n++] = k->name;
     near = nearest_name(key, names, n);
-    if (comes_later(s->name, key))
-        text = xasprintf("the key \"%s\" in [%s] is known but not supported by this version", key, table);
-    else if (near)
+    if (near)
         text = xasprintf("unknown key \"%.60s\" in [%s]; did you mean \"%s\"?", key, table, near);
     else
         text = xasprintf("unknown key \"%.60s\" in [%s]", key, table);
@@ -109,7 +96,7 @@ static int check_named(const struct reading *r, const struct config_section *s, 
     if (!json_is_object(table))
         rc = config_fail_at(r, path, "[%s] has no keys of its own, \"%.60s\" must stand in a [%s.NAME]",
                             s->name, name, s->name);
-    else if ((s->rows & ROWS_MODEL ? model_name_check : cluster_name_check)(name, &why) < 0)
+    else if (s->check(name, &why) < 0)
         rc = config_fail_at(r, path, "%s", why.text);
     else
         rc = check_keys(r, s, table, path);

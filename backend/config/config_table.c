@@ -344,20 +344,22 @@ const struct config_key config_keys[] = {
       .min = 0, .max = 1000000,
       .help =
           "The most questions of one user in a minute; a further one fails with EDQUOT. 0 for no limit." },
+
+    /* ---- [user.NAME] */
+    { ROWS_USER, "cluster", &type_cluster, offsetof(struct user_config, cluster), "\"\"",
+      .help =
+          "The cluster whose jobs answer what this user of the mount asks by its files, whatever the model's "
+          "own is; empty for that. See USERS WITH A CLUSTER OF THEIR OWN." },
     { 0 },
 };
 
 const struct config_section config_sections[] = {
-    { "mount", false, ROWS_MOUNT },
-    { "gateway", false, ROWS_GATEWAY },
-    { "batch", false, ROWS_BATCH },
-    { "limits", false, ROWS_LIMITS },
-    { "cluster", true, ROWS_CLUSTER | ROWS_JOB },
-    { "model", true, ROWS_MODEL | ROWS_JOB },
-    { 0 },
-};
-
-const struct config_later config_later[] = {
-    { "user", NULL },
+    { "mount", false, ROWS_MOUNT, NULL },
+    { "gateway", false, ROWS_GATEWAY, NULL },
+    { "batch", false, ROWS_BATCH, NULL },
+    { "limits", false, ROWS_LIMITS, NULL },
+    { "cluster", true, ROWS_CLUSTER | ROWS_JOB, cluster_name_check },
+    { "model", true, ROWS_MODEL | ROWS_JOB, model_name_check },
+    { "user", true, ROWS_USER, user_name_check },
     { 0 },
 };

@@ -21,6 +21,7 @@ enum config_rows {
     ROWS_MODEL = 16,  /* struct model_config */
     ROWS_BATCH = 32,  /* struct config */
     ROWS_LIMITS = 64, /* struct config */
+    ROWS_USER = 128,  /* struct user_config */
 };
 
 #define CONFIG_MASK "***"
@@ -68,17 +69,10 @@ struct config_section {
     const char *name;
     bool named;    /* [name.X]; else the rows are fields of struct config */
     unsigned rows; /* of enum config_rows */
+    int (*check)(const char *name, struct err *e); /* of X; NULL where it is not named */
 };
 
 extern const struct config_section config_sections[]; /* ends with one without name */
-
-/* What CONTRACT.md section 9 has and this version does not: known, so that the message can say so. */
-struct config_later {
-    const char *section;
-    const char *key; /* NULL = the whole table */
-};
-
-extern const struct config_later config_later[]; /* ends with a row without section */
 
 extern const struct key_type type_string, type_path, type_file, type_bool, type_int, type_duration,
     type_auto_duration, type_size, type_strings, type_string_or_strings, type_ints, type_env, type_params,
@@ -108,6 +102,9 @@ bool listen_is_address(const char *text);
 
 /* A name of a cluster: as a model's, without '.'. */
 int cluster_name_check(const char *name, struct err *e);
+
+/* In config_users.c: the name of a user, or a number. */
+int user_name_check(const char *name, struct err *e);
 
 /* In config.c: config_parse() with the options of `serve` (or NULL); theirs: it is slullama's file, even if empty. */
 struct slullama_given;

@@ -44,11 +44,13 @@ static void write_rows(struct buf *out, const struct config *c, unsigned rows, c
     }
 }
 
-/* Quotes only where the name needs them: a '.' or '+'. */
+/* Source: TOML 1.0, Keys: what needs no quotes. */
+#define BARE "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
 static void write_header(struct buf *out, const char *section, const char *name)
 {
     buf_addf(out, "\n[%s.", section);
-    if (strpbrk(name, ".+"))
+    if (name[strspn(name, BARE)])
         toml_write_string(out, name);
     else
         buf_adds(out, name);
@@ -77,6 +79,10 @@ char *config_to_toml(const struct config *c)
         write_header(&out, "model", c->models[i]->name);
         write_rows(&out, c, ROWS_MODEL, c->models[i]);
         write_rows(&out, c, ROWS_JOB, &c->models[i]->job);
+    }
+    for (size_t i = 0; i < c->n_users; i++) {
+        write_header(&out, "user", c->users[i]->name);
+        write_rows(&out, c, ROWS_USER, c->users[i]);
     }
     return buf_take(&out);
 }
@@ -119,6 +125,7 @@ char *config_reference(void)
         { "[model.NAME]", ROWS_MODEL },
         { "[batch]", ROWS_BATCH },
         { "[limits]", ROWS_LIMITS },
+        { "[user.NAME]", ROWS_USER },
     };
     struct buf out = { 0 };
 

@@ -489,20 +489,25 @@ static int cluster_set(const struct config_key *k, void *field, const json_t *v,
         if (!strcmp(text, names[i]))
             *(struct cluster_config **)field = c->clusters[i];
     }
+    if (rc == 0 && !*text && k->standard) /* none */
+        goto out;
     if (rc == 0 && !*(struct cluster_config **)field) {
         near = nearest_name(text, names, c->n_clusters);
         rc = near
                  ? err_set(e, -EINVAL, "names no [cluster.NAME]: \"%.60s\"; did you mean \"%s\"?", text, near)
                  : err_set(e, -EINVAL, "names no [cluster.NAME]: \"%.60s\"", text);
     }
+out:
     free(names);
     return rc;
 }
 
 static void cluster_write(const void *field, bool mask, struct buf *out)
 {
+    const struct cluster_config *c = *(struct cluster_config *const *)field;
+
     (void)mask;
-    toml_write_string(out, (*(struct cluster_config *const *)field)->name);
+    toml_write_string(out, c ? c->name : "");
 }
 
 static void cluster_clear(void *field)

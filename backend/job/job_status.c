@@ -87,9 +87,11 @@ json_t *job_models(const struct job *j)
     const struct house *h = j->cluster->house;
     json_t *names = json_array();
 
-    for (size_t i = 0; i < h->cfg->n_models; i++)
-        if (model_has_job(h->models[i], j))
+    for (size_t i = 0; i < h->cfg->n_models; i++) {
+        const struct model *m = model_beside(h->models[i], j->cluster->cfg);
+        if (m && model_has_job(m, j))
             json_array_append_new(names, json_string(h->cfg->models[i]->name));
+    }
     if (json_array_size(names) == 0)
         json_array_append_new(names, json_string(j->config->name));
     return names;
@@ -98,7 +100,8 @@ json_t *job_models(const struct job *j)
 json_t *job_status(const struct job *j)
 {
     const char *endpoint = j->cluster->house->endpoint;
-    char *url = endpoint[0] && j->name ? xasprintf("%s/jobs/%s", endpoint, j->name) : NULL;
+    bool behind = endpoint[0] && j->name && !j->cluster->cfg->of_users; /* those are no part of the gateway */
+    char *url = behind ? xasprintf("%s/jobs/%s", endpoint, j->name) : NULL;
     struct timespec start = { .tv_sec = j->expected_start }, ends = { .tv_sec = j->ends_at };
     json_t *s = json_pack(
         "{s:o,s:o,s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o,s:b,s:i,s:o,s:o,s:o}", "id",

@@ -51,12 +51,14 @@ static void take_up(struct house *h, const struct job_record *r)
 {
     struct cluster *c = house_cluster(h, r->cluster);
     struct model *m = house_model(h, r->model);
+    struct err e = { "" };
 
+    m = m && c ? model_on(m, c->cfg, &e) : NULL;
     if (!c) {
         log_warning("job %s of the model %s is left alone: its cluster %s is configured no more; its lease "
                     "ends it",
                     r->unique_name, r->model, r->cluster);
-    } else if (!m || strcmp(model_config(m)->cluster->name, c->cfg->name) != 0) {
+    } else if (!m) {
         add_unwanted(h, c, r);
     } else {
         struct job *j = job_adopt(c, m, r);

@@ -112,8 +112,8 @@ void model_event(struct model *m, enum model_state from, const char *reason)
         return;
     }
     for (size_t i = 0; i < m->house->cfg->n_models; i++) {
-        const struct model *one = m->house->models[i];
-        if (one->pool == m)
+        const struct model *one = model_beside(m->house->models[i], m->cfg->cluster);
+        if (one && one->pool == m)
             house_event(m->house, "model", one->cfg->name, j ? j->name : NULL, one->cfg->cluster->name,
                         names[from], names[m->state], reason);
     }
@@ -360,22 +360,42 @@ static struct model *pool_of(const struct house *h, struct model *m)
     return m;
 }
 
-struct model *model_create(struct house *h, const struct model_config *cfg)
+static struct model *make(struct house *h, const struct model_config *cfg)
 {
     struct model *m = NEW(struct model);
 
     m->house = h;
     m->cfg = cfg;
-    m->pool = pool_of(h, m);
-    m->settings = settings_create(h, cfg);
+    list_init(&m->twins);
+    list_init(&m->twin);
     m->remote = house_cluster(h, cfg->cluster->name)->remote;
     m->since = wall_now();
     line_init(&m->line);
     m->replicas = cfg->replicas;
     m->idle = timer_create_on(h->loop, idle_cb, m);
     m->mind = timer_create_on(h->loop, model_mind_cb, m);
+    return m;
+}
+
+struct model *model_create(struct house *h, const struct model_config *cfg)
+{
+    struct model *m = make(h, cfg);
+
+    m->pool = pool_of(h, m);
+    m->settings = settings_create(h, cfg);
     if (cfg->min > 0 && m->pool == m)
         model_mind(m); /* when the loop runs: jobs of an earlier mount may be adopted before */
+    return m;
+}
+
+struct model *model_create_twin(struct model *front, const struct model_config *cfg, struct model *pool)
+{
+    struct model *m = make(front->house, cfg);
+
+    m->front = front;
+    m->pool = pool ? pool : m;
+    m->settings = front->settings;
+    list_append(&front->twins, &m->twin);
     return m;
 }
 
@@ -383,12 +403,15 @@ void model_destroy(struct model *m)
 {
     if (!m)
         return;
+    list_for_each(t, &m->twins, struct model, twin) model_destroy(t);
+    list_remove(&m->twin);
     model_cancel(m->pool, m, (uid_t)-1, "the mount ended");
     mailbox_forget(m->house->mail, m);
     timer_destroy(m->idle);
     timer_destroy(m->mind);
     list_for_each(j, &m->house->jobs, struct job, link) if (j->model == m) j->model = NULL;
-    settings_destroy(m->settings);
+    if (!m->front)
+        settings_destroy(m->settings);
     free(m->last_error);
     free(m);
 }

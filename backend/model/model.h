@@ -34,8 +34,8 @@ int model_slots(const struct model *m);
 
 /* Would a further question be refused now? 0, or -EBUSY with the sentence: asked when `ask` is opened. */
 int model_may_ask(const struct model *m, struct err *e);
-/* The same for a user of the files, whose limits count too: also -EDQUOT. */
-int model_may_ask_as(const struct model *m, uid_t uid, struct err *e);
+/* The same for a user of the files, whose limits count too: also -EDQUOT. It is model_for() him that is asked. */
+int model_may_ask_as(struct model *m, uid_t uid, struct err *e);
 
 /* j is, or was, one of its jobs: all models of a share have the same. */
 bool model_has_job(const struct model *m, const struct job *j);
@@ -43,8 +43,8 @@ bool model_has_job(const struct model *m, const struct job *j);
 /* Likewise, and takes new questions. */
 bool model_lets_in(const struct model *m, const struct job *j);
 
-/* Take a question: wakes the model if need be. A reference of x is taken until it ended. -EBUSY (queue full),
- * -ECANCELED (we are ending), with the sentence; x is then unchanged. */
+/* Take a question: wakes the model if need be, which is model_for() x->uid. A reference of x is taken until it ended.
+ * -EBUSY (queue full), -ECANCELED (we are ending), with the sentence; x is then unchanged. */
 int model_submit(struct model *m, struct exchange *x, struct err *e);
 
 /* The same for one that an earlier mount had taken: the queue's limit does not count. */
@@ -69,8 +69,19 @@ int model_extend_job(struct job *j, int64_t seconds, struct err *e);
 /* Cancels what waits and what is in flight (ECANCELED) and its jobs. why is shown to those readers. */
 void model_stop(struct model *m, const char *why);
 
-/* Cancel every exchange of one user, or of all with (uid_t)-1. Returns how many. */
+/* Cancel every exchange of one user, or of all with (uid_t)-1, its twins' too. Returns how many. */
 int model_cancel_all(struct model *m, uid_t uid);
+
+/* ---- Users with a cluster of their own: model_users.c */
+/* Where this user's questions go: m itself, or its twin on his cluster. NULL with the sentence: it cannot run there. */
+struct model *model_for(struct model *m, uid_t uid, struct err *e);
+struct model *model_seen_by(struct model *m, uid_t uid); /* the same for a look at it: never NULL */
+
+/* m or its twin on that cluster; NULL where it has nothing to do there, with a sentence if that is odd. */
+struct model *model_on(struct model *m, const struct cluster_config *k, struct err *e);
+const struct model *model_beside(const struct model *m, const struct cluster_config *k); /* likewise, if it was made */
+
+void model_stop_all(struct model *m, const char *why); /* model_stop(), its twins too */
 
 /* status as CONTRACT.md section 5 shows it; a new reference. */
 json_t *model_status(const struct model *m);

@@ -29,6 +29,8 @@ struct model {
     /* Whose jobs answer its questions: the first model of its share, or itself. All that follows is that one's, and
      * unused in the others, but for what is marked as its own. */
     struct model *pool;
+    struct model *front;     /* of a twin: the model whose it is; else NULL */
+    struct list twins, twin; /* model_users.c: its own, and its place among its front's */
     struct remote *remote;   /* of its cluster, where that is a gateway; else NULL */
     enum model_state shown; /* likewise: as it was told of last */
     /* Its own. */
@@ -84,6 +86,10 @@ void model_handle(struct model *m, enum model_event ev, const char *reason);
 void model_want(struct model *m); /* a question or a person is there */
 void model_event(struct model *m, enum model_state from, const char *reason); /* of all who share */
 void model_set_error(struct model *m, int rc, const char *text);                    /* NULL: there is none */
+
+/* cfg is its front's on a cluster of users, and lives as long as the house; pool: the twin whose jobs it has, NULL = it
+ * has its own. */
+struct model *model_create_twin(struct model *front, const struct model_config *cfg, struct model *pool);
 
 /* ---- model_jobs.c: a job is kept while it counts for the model: live, and not let go. */
 bool model_keeps(const struct model *m, const struct job *j);

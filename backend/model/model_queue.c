@@ -10,8 +10,11 @@
 
 /* ---- Questions in line and under way */
 
+/* It is shown to all; what users ask on a cluster of their own is not. */
 static void tell_use(struct model *m)
 {
+    if (m->front)
+        return;
     m->house->used.model = m;
     m->house->used.ms = mono_ms();
 }
@@ -38,7 +41,7 @@ static void hand_out(struct model *m, struct exchange *x, struct job *j)
     snprintf(x->job_name, sizeof x->job_name, "%s", j->name ? j->name : "");
     list_append(&j->active, &x->link);
     j->n_active++;
-    m->house->used.count++;
+    m->house->used.count += !m->front;
     tell_use(x->model);
     x->ops->send(x);
     house_changed(m->house);
@@ -273,27 +276,35 @@ static void take(struct model *m, struct exchange *x)
     model_post_dispatch(m);
 }
 
-int model_may_ask_as(const struct model *m, uid_t uid, struct err *e)
+int model_may_ask_as(struct model *m, uid_t uid, struct err *e)
 {
-    int rc = model_may_ask(m, e);
+    struct model *there = model_for(m, uid, e);
+    int rc = there ? model_may_ask(there, e) : -EINVAL;
 
     return rc < 0 ? rc : quota_may_ask(m->house, uid, e);
 }
 
 int model_submit(struct model *m, struct exchange *x, struct err *e)
 {
-    int rc = x->ops->by_user ? model_may_ask_as(m, x->uid, e) : model_may_ask(m, e);
+    struct model *there = model_for(m, x->uid, e);
+    int rc = there ? model_may_ask(there, e) : -EINVAL;
 
+    if (rc == 0 && x->ops->by_user)
+        rc = quota_may_ask(m->house, x->uid, e);
     if (rc == 0)
-        take(m, x);
+        take(there, x);
     return rc;
 }
 
 int model_resume(struct model *m, struct exchange *x, struct err *e)
 {
+    struct model *there = model_for(m, x->uid, e);
+
     if (m->house->stopping)
         return err_set(e, -ECANCELED, "the mount is ending");
-    take(m, x);
+    if (!there)
+        return -EINVAL;
+    take(there, x);
     return 0;
 }
 
@@ -321,10 +332,4 @@ void model_fail_orphans(struct model *m)
     }
     for (struct exchange *x; (x = list_first(&orphans, struct exchange, link));)
         exchange_failed(x, -ECANCELED, "the job that was asked takes no more questions");
-}
-
-int model_cancel_all(struct model *m, uid_t uid)
-{
-    return model_cancel(m->pool, m, uid,
-                        m->house->stopping ? "the mount ended" : "cancelled by `cancel all`");
 }

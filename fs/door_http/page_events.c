@@ -2,6 +2,7 @@
 /* What the page shows, as server-sent events: the whole state at once, and again whenever something changed, at most once a second. */
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
+#include "backend/users.h"
 #include "fs/door_http/routes.h"
 
 #include <stdlib.h>
@@ -23,7 +24,7 @@ struct watcher {
 
 static json_t *last_events(const struct house *h)
 {
-    char *text = growing_tail(h->events, EVENTS_MOST), *rest;
+    char *text = growing_tail(users_events(h, USERS_STRANGER), EVENTS_MOST), *rest;
     json_t *all = json_array();
 
     for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {

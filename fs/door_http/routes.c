@@ -3,6 +3,7 @@
  * answered by routes_known.c. */
 #include "fs/door_http/routes.h"
 #include "backend/base/alloc.h"
+#include "backend/cluster/cluster.h"
 #include "backend/job/job.h"
 #include "fs/door_http/multipart.h"
 #include "fs/door_http/ollama.h"
@@ -258,7 +259,8 @@ static void behind_job(const struct request *r, const struct route_at *at)
         connection_error(r->conn, 404, "there is no such route; a job's is /jobs/<cluster>.<id>/");
     } else {
         struct route_at next = { .job = house_job(r->house, name.data), .path = rest };
-        if (next.job) {
+        /* Those of users with a cluster of their own are for these alone, who do not come in here. */
+        if (next.job && !next.job->cluster->cfg->of_users) {
             next.model = next.job->model;
             dispatch(r, &next);
         } else {

@@ -7,6 +7,7 @@
 #include "backend/cluster/cluster.h"
 #include "backend/job/job.h"
 #include "backend/metrics.h"
+#include "backend/users.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ void answer_metrics(const struct request *r, const struct route_at *at)
     struct buf text = { 0 };
 
     (void)at;
-    metrics_text(r->house, &text);
+    metrics_text(r->house, USERS_STRANGER, &text);
     connection_answer(r->conn, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&text), text.len);
     buf_free(&text);
 }
@@ -102,7 +103,7 @@ void answer_traefik(const struct request *r, const struct route_at *at)
     (void)at;
     list_for_each(j, &r->house->jobs, struct job, link)
     {
-        if (j->state == JOB_HEALTHY)
+        if (j->state == JOB_HEALTHY && !j->cluster->cfg->of_users)
             balance_add(&b, j->config, r->house->endpoint, job_node(j), j->port);
     }
     for (size_t i = 0; i < r->house->cfg->n_clusters; i++) {

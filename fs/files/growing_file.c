@@ -7,6 +7,7 @@
 #include "backend/base/log.h"
 #include "backend/job/job.h"
 #include "backend/model/model.h"
+#include "backend/users.h"
 #include "fs/files/files.h"
 #include "fs/tree_inside.h"
 
@@ -106,8 +107,7 @@ static void growing_release(struct open_file *f)
 
 static struct growing *events(struct tree *t, const struct node *n)
 {
-    (void)n;
-    return tree_house(t)->events;
+    return users_events(tree_house(t), view_uid(t, n));
 }
 
 static struct growing *log_of_daemon(struct tree *t, const struct node *n)
@@ -136,17 +136,17 @@ static struct subject *job_of_model(struct tree *t, const struct node *n, const 
     struct model *m = n->subject->ptr;
     struct job *last = NULL;
 
-    (void)c;
     if (m && n->subject->kind == SUBJECT_JOB)
         m = ((struct job *)n->subject->ptr)->model;
     if (!m)
         return NULL;
+    m = model_seen_by(m, c->uid);
     if (!(last = model_job(m)))
         list_for_each(j, &tree_house(t)->jobs, struct job, link) last = model_has_job(m, j) ? j : last;
-    return last ? subject_of(t, SUBJECT_JOB, last) : NULL;
+    return last ? subject_of_job(t, last) : NULL;
 }
 
-const struct file_ops file_events = { GROWING_FILE, .growing = events };
+const struct file_ops file_events = { GROWING_FILE, .growing = events, .resolve = view_of };
 const struct file_ops file_log = { GROWING_FILE, .growing = log_of_daemon };
 const struct file_ops file_job_stdout = { GROWING_FILE, .growing = job_stdout };
 const struct file_ops file_job_stderr = { GROWING_FILE, .growing = job_stderr };

@@ -14,20 +14,27 @@ int link_alias(struct tree *t, struct subject *s, const char *name, struct buf *
     return 0;
 }
 
+/* The caller's, with a name. */
+static const struct job *current_job(struct tree *t, const struct subject *s)
+{
+    const struct job *j = model_job(model_seen_by(s->ptr, tree_caller(t)->uid));
+
+    return j && j->name ? j : NULL;
+}
+
 bool has_current_job(struct tree *t, struct subject *s)
 {
-    const struct job *j = model_job(s->ptr);
-
-    (void)t;
-    return j && j->name;
+    return current_job(t, s) != NULL;
 }
 
 int link_current_job(struct tree *t, struct subject *s, const char *name, struct buf *target)
 {
+    const struct job *j = current_job(t, s);
+
     (void)name;
-    if (!has_current_job(t, s))
+    if (!j)
         return -ENOENT;
-    buf_addf(target, "../jobs/%s", model_job(s->ptr)->name);
+    buf_addf(target, "../jobs/%s", j->name);
     return 0;
 }
 

@@ -5,8 +5,7 @@
 
 static void metrics_content(struct tree *t, const struct node *n, struct buf *out)
 {
-    (void)n;
-    metrics_text(tree_house(t), out);
+    metrics_text(tree_house(t), view_uid(t, n), out);
 }
 
-const struct file_ops file_metrics = { .content = metrics_content };
+const struct file_ops file_metrics = { .content = metrics_content, .resolve = view_of };

@@ -18,8 +18,14 @@ static void dump(json_t *status, struct buf *out)
 
 static void house_content(struct tree *t, const struct node *n, struct buf *out)
 {
-    (void)n;
-    dump(house_status(tree_house(t)), out);
+    dump(house_status(tree_house(t), view_uid(t, n)), out);
+}
+
+static struct subject *model_of_caller(struct tree *t, const struct node *n, const struct caller *c)
+{
+    struct model *m = n->subject->ptr;
+
+    return m ? subject_of(t, SUBJECT_MODEL, model_seen_by(m, c->uid)) : NULL;
 }
 
 static void model_content(struct tree *t, const struct node *n, struct buf *out)
@@ -40,7 +46,7 @@ static void cluster_content(struct tree *t, const struct node *n, struct buf *ou
     dump(cluster_status(n->subject->ptr), out);
 }
 
-const struct file_ops file_status_house = { .content = house_content };
-const struct file_ops file_status_model = { .content = model_content };
+const struct file_ops file_status_house = { .content = house_content, .resolve = view_of };
+const struct file_ops file_status_model = { .content = model_content, .resolve = model_of_caller };
 const struct file_ops file_status_job = { .content = job_content };
 const struct file_ops file_status_cluster = { .content = cluster_content };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Short texts: where the gateway is, the shell lines that point a program to it, the configuration, and the
  * script of a job. */
+#include "backend/cluster/cluster.h"
 #include "backend/job/job.h"
 #include "backend/model/model.h"
 #include "fs/files/files.h"
@@ -43,7 +44,10 @@ static void endpoint_model(struct tree *t, const struct node *n, struct buf *out
 
 static void endpoint_job(struct tree *t, const struct node *n, struct buf *out)
 {
-    add_url(t, "/jobs/", ((struct job *)n->subject->ptr)->name, out);
+    const struct job *j = n->subject->ptr;
+
+    if (!j->cluster->cfg->of_users) /* those are no part of the gateway */
+        add_url(t, "/jobs/", j->name, out);
     end_line(out);
 }
 

@@ -75,7 +75,7 @@ static int house_stop_all(struct open_file *f, char **args, struct err *e)
 
     (void)args, (void)e;
     for (size_t i = 0; i < h->cfg->n_models; i++)
-        model_stop(h->models[i], stopped);
+        model_stop_all(h->models[i], stopped);
     return 0;
 }
 
@@ -97,12 +97,17 @@ const struct verb verbs_house[] = {
     { 0 },
 };
 
-/* ---- A model's */
+/* ---- A model's: for a user with a cluster of his own, what it has there. */
+
+static struct model *mine(const struct open_file *f)
+{
+    return model_seen_by(f->node.subject->ptr, f->caller.uid);
+}
 
 static int wake(struct open_file *f, char **args, struct err *e)
 {
     (void)args, (void)e;
-    model_wake(f->node.subject->ptr);
+    model_wake(mine(f));
     return 0;
 }
 
@@ -125,7 +130,7 @@ static int wake_for(struct open_file *f, char **args, struct err *e)
     int rc = duration("wake time=", args[0], &seconds, e);
 
     if (rc == 0)
-        model_wake_for(f->node.subject->ptr, seconds);
+        model_wake_for(mine(f), seconds);
     return rc;
 }
 
@@ -134,7 +139,7 @@ static int extend(struct open_file *f, char **args, struct err *e)
     int64_t seconds;
     int rc = duration("extend ", args[0], &seconds, e);
 
-    return rc < 0 ? rc : model_extend(f->node.subject->ptr, seconds, e);
+    return rc < 0 ? rc : model_extend(mine(f), seconds, e);
 }
 
 static int pin(struct open_file *f, char **args, struct err *e)
@@ -143,14 +148,14 @@ static int pin(struct open_file *f, char **args, struct err *e)
     int rc = duration("pin ", args[0], &seconds, e);
 
     if (rc == 0)
-        model_pin(f->node.subject->ptr, seconds);
+        model_pin(mine(f), seconds);
     return rc;
 }
 
 static int unpin(struct open_file *f, char **args, struct err *e)
 {
     (void)args, (void)e;
-    model_pin(f->node.subject->ptr, 0);
+    model_pin(mine(f), 0);
     return 0;
 }
 
@@ -160,13 +165,13 @@ static int replicas(struct open_file *f, char **args, struct err *e)
 
     if (digits == 0 || digits > 4 || args[0][digits])
         return err_set(e, -EINVAL, "\"replicas %.40s\": a number of jobs is needed, as 2", args[0]);
-    return model_set_replicas(f->node.subject->ptr, atoi(args[0]), e);
+    return model_set_replicas(mine(f), atoi(args[0]), e);
 }
 
 static int stop(struct open_file *f, char **args, struct err *e)
 {
     (void)args, (void)e;
-    model_stop(f->node.subject->ptr, stopped);
+    model_stop(mine(f), stopped);
     return 0;
 }
 

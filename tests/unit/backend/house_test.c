@@ -127,14 +127,14 @@ static void its_status_has_the_fields_of_the_contract(void **state)
 
     (void)state;
     rig_open("", "");
-    json_t *s = house_status(rig.h);
+    json_t *s = house_status(rig.h, rig.h->uid);
     assert_true(json_is_null(json_object_get(s, "endpoint")));
     assert_true(json_is_true(json_object_get(s, "durable")));
     assert_int_equal(json_array_size(json_object_get(s, "warnings")), 0);
     assert_true(json_is_array(json_object_get(s, "warnings")));
     expect_fields(s, fields);
     expect_answer(ask("a"), "a");
-    s = house_status(rig.h);
+    s = house_status(rig.h, rig.h->uid);
     json_t *m = json_object_get(json_object_get(s, "models"), "m");
     assert_string_equal(json_string_value(json_object_get(m, "state")), "ready");
     expect_fields(json_incref(m), "state since waiting active");

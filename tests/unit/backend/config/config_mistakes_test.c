@@ -30,11 +30,10 @@ static const struct {
     /* tables */
     { "[clutser.alvis]", "f.toml:1: unknown table [clutser]; did you mean [cluster]?" },
     { "[models.x]", "f.toml:1: unknown table [models]; did you mean [model]?" },
-    { "[zzzzzz]",
-      "f.toml:1: unknown table [zzzzzz]; there are [mount], [gateway], [batch], [limits], [cluster.NAME], [model.NAME]" },
+    { "[zzzzzz]", "f.toml:1: unknown table [zzzzzz]; there are [mount], [gateway], [batch], [limits], "
+                  "[cluster.NAME], [model.NAME], [user.NAME]" },
     { "listen = 1", "f.toml:1: the key \"listen\" stands in no table; ..." },
     { "\n[limits]\nwaiting = -1", "f.toml:3: waiting in [limits] must lie between 0 and 1000000, not be -1" },
-    { "[user.anna]", "f.toml:1: the table [user] is known but not supported by this version" },
     { "[server]\nport = 1\n[mount]",
       "f.toml:1: the table [server] is slullama's, and stands in a file without tables of ours" },
     { "mount = 1", "f.toml:1: \"mount\" must be a table: [mount]" },
@@ -71,6 +70,42 @@ static const struct {
     { MODEL "on_full = 'drop'",
       "f.toml:3: on_full in [model.m] must be \"error\" or \"drop_oldest\", not \"drop\"" },
 
+    /* users with a cluster of their own */
+    { MODEL "[user.no-such-user]\ncluster = 'x'", "f.toml:3: this machine has no user \"no-such-user\"; "
+                                                  "write a name that `getent passwd` shows, or a uid" },
+    { MODEL "[user.99999999999]", "f.toml:3: this machine has no user \"99999999999\"..." },
+    { MODEL "[user.4294967295]", "f.toml:3: this machine has no user \"4294967295\"..." },
+    { MODEL "[user]\ncluster = 'x'",
+      "f.toml:4: [user] has no keys of its own, \"cluster\" must stand in a [user.NAME]" },
+    { MODEL "[user.root]\nclustre = 'x'",
+      "f.toml:4: unknown key \"clustre\" in [user.root]; did you mean \"cluster\"?" },
+    { MODEL "[user.root]\ncluster = 'hers'",
+      "f.toml:4: cluster in [user.root] names no [cluster.NAME]: \"hers\"" },
+    { MODEL "[user.root]\ncluster = 1",
+      "f.toml:4: cluster in [user.root] must be the name of a cluster, not an integer" },
+    { MODEL LOCAL "[user.root]\ncluster = 'here'",
+      "f.toml:1: [model.m] is a model of [cluster.here], which a [user.NAME] has for its questions alone: "
+      "write a second [cluster.NAME] for one of them" },
+    { MODEL "cluster = 'here'\n" LOCAL "[user.root]\ncluster = 'here'",
+      "f.toml:3: [model.m] is a model of [cluster.here], which..." },
+    { MODEL "cluster = 'here'\n" LOCAL
+            "[cluster.team]\nkind = 'gateway'\nhost = 'h'\n[user.root]\ncluster = 'team'",
+      "f.toml:10: cluster in [user.root] must name one for its questions alone, and [cluster.team] is of "
+      "kind "
+      "\"gateway\", where nothing is submitted" },
+    { MODEL "cluster = 'here'\n" LOCAL "[cluster.a]\ndiscover = '/models'\n[user.root]\ncluster = 'a'",
+      "f.toml:9: cluster in [user.root] must name one for its questions alone, and [cluster.a] has models of "
+      "its "
+      "own, by its key \"discover\"" },
+    { MODEL "cluster = 'here'\n" LOCAL "[cluster.a]\nimport = true\n[user.root]\ncluster = 'a'",
+      "f.toml:9: cluster in [user.root] must name one for its questions alone, and [cluster.a] tells "
+      "balancers of "
+      "its jobs, by its key \"import\"" },
+    { MODEL "[user.root]\n[user.0]",
+      "f.toml:4: [user.0] and [user.root] are one user, uid 0: write one of them" },
+    { MODEL "cluster = 'here'\nreplicas = 3\n" LOCAL "[cluster.a]\nmax_jobs = 2\n[user.root]\ncluster = 'a'",
+      "f.toml:4: 3 jobs of [model.m] are more than max_jobs = 2 of [cluster.a]" },
+
     /* a team's gateway */
     { "[cluster.a]\nkind = 'gateway'", "f.toml:1: [cluster.a] needs the key \"url\"..." },
     { "[cluster.a]\nkind = 'gateway'\nurl = 'h:80'",
@@ -87,7 +122,7 @@ static const struct {
     { MODEL "replicas = 0", "f.toml:3: replicas in [model.m] must lie between 1 and 1000, not be 0" },
     { MODEL "replicas = 3\nmax = 2", "f.toml:4: max = 2 in [model.m] is less than replicas = 3" },
     { MODEL "min = 3\nmax = 2", "f.toml:4: max = 2 in [model.m] is less than min = 3" },
-    { MODEL "replicas = 9", "f.toml:3: 9 jobs of [model.m] are more than max_jobs = 8 of its cluster" },
+    { MODEL "replicas = 9", "f.toml:3: 9 jobs of [model.m] are more than max_jobs = 8 of [cluster.local]" },
     { MODEL "keep_alive = 'for ever'",
       "f.toml:3: keep_alive in [model.m] must be \"cancel\", \"extend\" or \"relay\", not \"for ever\"" },
     { MODEL "relay_lead = 'soon'", "f.toml:3: relay_lead in [model.m] is wrong: \"soon\" is no duration: "

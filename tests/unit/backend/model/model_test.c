@@ -154,7 +154,7 @@ static void what_only_looks_wakes_nothing(void **state)
     (void)state;
     rig_open("", "");
     json_decref(model_status(the_model()));
-    json_decref(house_status(rig.h));
+    json_decref(house_status(rig.h, rig.h->uid));
     json_decref(cluster_status(the_cluster()));
     assert_int_equal(model_may_ask(the_model(), &e), 0);
     HOLDS(200, model_is(MODEL_ASLEEP) && count_jobs() == 0);
