@@ -31,12 +31,14 @@ struct fixture {
     bool stopped;
 };
 
-static const char fixture_config[] = "[mount]\nstate_dir = \"%s/state\"\nruntime_dir = \"%s/run\"\n"
-                                     "[cluster.c]\nkind = \"fake\"\nfake = [\"engine=none\"]\n"
-                                     "[model.qwen]\nengine = \"parrot\"\naliases = [\"q\", \"qwen\"]\n"
-                                     "[model.llama]\nengine = \"parrot\"\n";
+static const char fixture_config[] =
+    "[mount]\nstate_dir = \"%s/state\"\nruntime_dir = \"%s/run\"\n"
+    "[cluster.c]\nkind = \"fake\"\nfake = [\"engine=none\"]\n"
+    "[model.qwen]\nengine = \"parrot\"\ncluster = \"c\"\naliases = [\"q\", \"qwen\"]\n"
+    "[model.llama]\nengine = \"parrot\"\ncluster = \"c\"\n";
 
-static inline int fixture_setup(void **state)
+/* further: tables behind the configuration above */
+static inline int fixture_open(void **state, const char *further)
 {
     struct fixture *x = NEW(struct fixture);
     struct config *cfg = NULL;
@@ -44,7 +46,7 @@ static inline int fixture_setup(void **state)
 
     strcpy(x->dir, "/tmp/slullamafs-tree-XXXXXX");
     assert_non_null(mkdtemp(x->dir));
-    char *text = xasprintf(fixture_config, x->dir, x->dir);
+    char *first = xasprintf(fixture_config, x->dir, x->dir), *text = xasprintf("%s%s", first, further);
     log_start(LOG_LEVEL_INFO, false);
     uv_loop_init(&x->loop);
     if (config_parse(text, strlen(text), "test.toml", &cfg, &e) < 0)
@@ -52,12 +54,18 @@ static inline int fixture_setup(void **state)
     if (house_create(&x->house, &x->loop, cfg, "/mnt/test", &e) < 0)
         fail_msg("%s", e.text);
     free(text);
+    free(first);
     free(x->house->endpoint);
     x->house->endpoint = xstrdup("http://127.0.0.1:11434");
     x->tree = tree_create(x->house);
     x->me = (struct caller){ .pid = getpid(), .uid = getuid(), .gid = getgid() };
     *state = x;
     return 0;
+}
+
+static inline int fixture_setup(void **state)
+{
+    return fixture_open(state, "");
 }
 
 static inline void fixture_stopped_cb(void *arg)
