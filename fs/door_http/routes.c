@@ -286,42 +286,6 @@ static int scan(const struct request *r, struct body_facts *facts)
     return rc;
 }
 
-/* Would a question be sent now, and not be held? */
-static bool goes_at_once(const struct model *m)
-{
-    int waiting, active;
-
-    model_counts(m, &waiting, &active);
-    return model_state(m) == MODEL_READY && waiting == 0 && active < model_slots(m);
-}
-
-/* Such answers are streams of events, with comments while they are held, where "stream" says so. */
-static bool may_be_events(const char *path)
-{
-    static const char *const all[] = { "/v1/chat/completions", "/v1/completions", "/v1/messages",
-                                       "/v1/responses" };
-
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (matches(all[i], path))
-            return true;
-    return false;
-}
-
-/* Is all there of a long body that has to be known before it goes to an engine? Else it is routed anew with more of it.
- * facts: of a question; NULL else. m may be NULL. */
-static bool enough_for(const struct request *r, const struct model *m, const struct engine *en,
-                       const char *path, const struct body_facts *facts)
-{
-    if (!r->partial)
-        return true;
-    bool translated = strcmp(r->head->method, "POST") == 0 && dialect_translates(path, en->apis),
-         named = m && engine_is_told(model_config(m)) && !(facts && facts->has_model),
-         held = facts && m && !facts->has_stream && may_be_events(path) && !goes_at_once(m);
-    if (translated || named || held)
-        connection_await_body(r->conn);
-    return !translated && !named && !held;
-}
-
 static const struct engine *engine_of(const struct model *m)
 {
     return engine_find(model_config(m)->engine);
@@ -331,7 +295,8 @@ static void pass_or_refuse(const struct request *r, struct model *m, struct job 
 {
     struct err e;
 
-    if (j && j->state == JOB_HEALTHY && j->client && !enough_for(r, m ? m : j->model, j->engine, path, NULL))
+    if (j && j->state == JOB_HEALTHY && j->client &&
+        !route_knows_enough(r, m ? m : j->model, j->engine, path, NULL))
         return;
     if (j && j->state == JOB_HEALTHY && j->client) {
         relay_pass(r, m, j, path);
@@ -360,7 +325,7 @@ static void to_model(const struct request *r, const struct route_at *at)
     struct body_facts facts = { 0 };
 
     if (changes_protocol(r, at->model)) {
-        if (enough_for(r, at->model, engine_of(at->model), at->path, &facts))
+        if (route_knows_enough(r, at->model, engine_of(at->model), at->path, &facts))
             relay_ask(r, at->model, at->path, false);
         return;
     }
@@ -370,7 +335,7 @@ static void to_model(const struct request *r, const struct route_at *at)
     }
     if (!is_web_service(at->model) && scan(r, &facts) < 0)
         return;
-    if (enough_for(r, at->model, engine_of(at->model), at->path, &facts))
+    if (route_knows_enough(r, at->model, engine_of(at->model), at->path, &facts))
         relay_ask(r, at->model, at->path, facts.stream);
     buf_free(&facts.model);
 }
@@ -390,25 +355,9 @@ static void to_job(const struct request *r, const struct route_at *at)
     bool queued = asks && job_live(at->job) && m && model_lets_in(m, at->job);
     if (!queued)
         pass_or_refuse(r, NULL, at->job, at->path);
-    else if (enough_for(r, m, engine_of(m), at->path, &facts))
+    else if (route_knows_enough(r, m, engine_of(m), at->path, &facts))
         relay_ask_job(r, m, at->job, at->path, facts.stream);
     buf_free(&facts.model);
-}
-
-/* Where there is no body, the address may say it: /v1/realtime?model=NAME, of OpenAI's Realtime API. */
-static void scan_query(const char *path, struct body_facts *facts)
-{
-    static const char name[] = "model=";
-    const char *p = path + path_len(path);
-
-    while (*p && !facts->has_model) {
-        size_t len = strcspn(++p, "&");
-        size_t n = len < sizeof name - 1 ? 0 : sizeof name - 1;
-        facts->has_model = n > 0 && strncmp(p, name, n) == 0 && route_unescape(&facts->model, p + n, len - n);
-        if (!facts->has_model)
-            buf_free(&facts->model);
-        p += len;
-    }
 }
 
 static void by_model_field(const struct request *r, const struct route_at *at)
@@ -425,7 +374,7 @@ static void by_model_field(const struct request *r, const struct route_at *at)
         return;
     }
     if (r->body_len == 0)
-        scan_query(at->path, &facts);
+        route_scan_query(at->path, &facts);
     else if (!asks) /* another kind of body names no model */
         body_scan(http_field_get(r->head, "Content-Type"), r->body, r->body_len, &facts, NULL);
     if (facts.has_model) {
@@ -435,7 +384,7 @@ static void by_model_field(const struct request *r, const struct route_at *at)
         m = h->models[0];
     }
     if (m && (asks || changes_protocol(r, m))) {
-        if (enough_for(r, m, engine_of(m), at->path, &facts))
+        if (route_knows_enough(r, m, engine_of(m), at->path, &facts))
             relay_ask(r, m, at->path, facts.stream);
     } else if (m)
         pass_or_refuse(r, m, model_job(m), at->path);

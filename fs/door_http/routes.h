@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef FS_DOOR_HTTP_ROUTES_H
 #define FS_DOOR_HTTP_ROUTES_H
+#include "backend/engine/engine.h"
 #include "backend/model/model.h"
 #include "fs/door_http/connection.h"
 
@@ -40,6 +41,18 @@ void answer_login(const struct request *r, const struct route_at *at);
 void answer_logout(const struct request *r, const struct route_at *at);
 void answer_ui_model(const struct request *r, const struct route_at *at);  /* page_verbs.c */
 void answer_ui_events(const struct request *r, const struct route_at *at); /* page_events.c */
+
+/* routes_body.c */
+/* Is all there of a long body that has to be known before it goes to an engine? Else it is routed anew with more of it,
+ * and nothing is to be answered.
+ * m      may be NULL
+ * facts  of a question; NULL for any other request */
+bool route_knows_enough(const struct request *r, const struct model *m, const struct engine *en,
+                        const char *path, const struct body_facts *facts);
+
+/* Where there is no body, the address may name the model: /v1/realtime?model=NAME, of OpenAI's Realtime API. Pure.
+ * facts  of an empty body; what is added is the caller's */
+void route_scan_query(const char *path, struct body_facts *facts);
 
 void answer_no_model(const struct request *r, const char *name); /* 404 with the near name */
 
