@@ -52,6 +52,27 @@ static void test_the_engine_gets_its_own_name_for_ours_and_for_none(void **state
         expect(&ollama, rows[i].before, rows[i].after ? rows[i].after : rows[i].before);
 }
 
+static void test_a_beginning_gets_it_where_it_has_the_name(void **state)
+{
+    static const struct {
+        const char *before, *after;
+    } beginnings[] = {
+        { "{\"model\":\"q\",\"messages\":[\"abc", "{\"model\":\"qwen3.5:9b\",\"messages\":[\"abc" },
+        { "{\"model\":\"q", "{\"model\":\"q" },
+        { "{\"messages\":[\"abc", "{\"messages\":[\"abc" },
+        { "binary", "binary" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        struct buf body = { 0 };
+        buf_adds(&body, beginnings[i].before);
+        model_name_for_engine(&body, NULL, false, &ollama);
+        assert_string_equal(buf_str(&body), beginnings[i].after);
+        buf_free(&body);
+    }
+}
+
 static void test_an_engine_that_takes_any_name_gets_the_clients(void **state)
 {
     struct model_config vllm = ollama;
@@ -98,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_engine_gets_its_own_name_for_ours_and_for_none),
         cmocka_unit_test(test_an_engine_that_takes_any_name_gets_the_clients),
+        cmocka_unit_test(test_a_beginning_gets_it_where_it_has_the_name),
         cmocka_unit_test(test_a_form_gets_the_name_as_well),
         cmocka_unit_test(test_models_of_a_share_are_told_apart_by_their_names),
     };

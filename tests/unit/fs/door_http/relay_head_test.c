@@ -47,6 +47,22 @@ static void the_engine_gets_its_own_head(void **state)
     buf_free(&out);
 }
 
+static void a_body_of_unknown_length_goes_in_chunks(void **state)
+{
+    const struct http_head h = { .method = "POST",
+                                 .target = "/",
+                                 .minor = 1,
+                                 .content_length = -1,
+                                 .chunked = true,
+                                 HEAD({ "Host", "x" }, { "Transfer-Encoding", "chunked" }) };
+    struct buf out = { 0 };
+
+    (void)state;
+    relay_request_head(&out, &h, &(struct relay_target){ .path = "/", .host = "a:1", .body_len = -1 });
+    assert_string_equal(buf_str(&out), "POST / HTTP/1.1\r\nHost: a:1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    buf_free(&out);
+}
+
 static void a_request_without_a_body_has_no_length(void **state)
 {
     const struct http_head h = { .method = "GET",
@@ -72,8 +88,7 @@ static void the_client_gets_what_goes_from_end_to_end(void **state)
         .chunked = true,
         HEAD({ "Transfer-Encoding", "chunked" }, { "Connection", "keep-alive, X-Hop" }, { "X-Hop", "1" },
              { "Keep-Alive", "timeout=5" }, { "Content-Type", "text/event-stream" }, { "x-request-id", "7" },
-             { "Access-Control-Allow-Origin", "*" },
-             { "X-Slullama-Job", "forged" }, { "Server", "parrot" })
+             { "Access-Control-Allow-Origin", "*" }, { "X-Slullama-Job", "forged" }, { "Server", "parrot" })
     };
     struct buf out = { 0 };
 
@@ -153,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_engine_gets_its_own_head),
+        cmocka_unit_test(a_body_of_unknown_length_goes_in_chunks),
         cmocka_unit_test(a_request_without_a_body_has_no_length),
         cmocka_unit_test(the_client_gets_what_goes_from_end_to_end),
         cmocka_unit_test(framing_follows_the_answer_and_the_client),
