@@ -22,8 +22,6 @@
    a row whose file has `content` is a text made once per open; `growing` is followed by tail -f; `reply`,
    `response` and `vector` alone wait. */
 #include "fs/tree.h"
-#include "backend/base/log.h"
-#include "backend/batch/batch.h"
 #include "backend/cluster/cluster.h"
 #include "backend/history/history.h"
 #include "backend/job/job.h"
@@ -175,7 +173,7 @@ static const struct row chat_rows[] = {
     { "ctl", 0600, ROW_FILE, &file_ctl_chat, .help = "verbs, one a line; read it for the list" },
     { 0 },
 };
-static const struct row batch_row[] = {
+const struct row batch_row[1] = {
     { "<name>", 0700, ROW_DIR, .dir = &dir_batch },
 };
 static const struct row batch_rows[] = {
@@ -341,70 +339,6 @@ static int find_past(struct tree *t, struct subject *s, const char *name, struct
     *out = (struct node){ .row = past_row,
                           .subject = subject_numbered(t, SUBJECT_PAST, s->ptr, (uint64_t)id, uid) };
     return 0;
-}
-
-static void as_batch(struct tree *t, struct batch *b, struct node *out)
-{
-    *out = (struct node){ .row = batch_row, .subject = subject_owned(t, SUBJECT_BATCH, b, batch_uid(b)) };
-}
-
-struct list_batches {
-    struct tree *tree;
-    each_f *each;
-    void *arg;
-};
-
-static void list_one_batch(void *arg, struct batch *b)
-{
-    struct list_batches *l = arg;
-    struct node n;
-
-    as_batch(l->tree, b, &n);
-    l->each(l->arg, batch_name(b), n.row, n.subject);
-}
-
-static void list_batches(struct tree *t, struct subject *s, each_f *each, void *arg)
-{
-    struct list_batches l = { t, each, arg };
-
-    batch_each(tree_house(t), s->ptr, tree_caller(t)->uid, list_one_batch, &l);
-}
-
-static int find_batch(struct tree *t, struct subject *s, const char *name, struct node *out)
-{
-    struct batch *b = batch_find(tree_house(t), s->ptr, tree_caller(t)->uid, name);
-
-    if (!b)
-        return -ENOENT;
-    as_batch(t, b, out);
-    return 0;
-}
-
-static int make_batch(struct tree *t, struct subject *s, const char *name, struct node *out)
-{
-    struct batch *b;
-    struct err e = { "" };
-    int rc = batch_make(s->ptr, name, tree_caller(t)->uid, &b, &e);
-
-    if (rc < 0) {
-        log_warning("%s/batch: %s", model_config(s->ptr)->name, e.text);
-        return rc;
-    }
-    as_batch(t, b, out);
-    return 0;
-}
-
-static int remove_batch(struct tree *t, struct subject *s)
-{
-    struct batch *b = s->ptr;
-    struct err e = { "" };
-    int rc = batch_remove(b, &e);
-
-    if (rc < 0)
-        log_warning("%s/batch/%s", model_config(batch_model(b))->name, e.text);
-    else
-        subject_gone(t, SUBJECT_BATCH, b);
-    return rc;
 }
 
 static const struct dir dir_root = { .rows = root_rows, .list = list_models, .find = find_model };

@@ -16,6 +16,74 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* ---- Names */
+
+static void as_batch(struct tree *t, struct batch *b, struct node *out)
+{
+    *out = (struct node){ .row = batch_row, .subject = subject_owned(t, SUBJECT_BATCH, b, batch_uid(b)) };
+}
+
+struct list_batches {
+    struct tree *tree;
+    each_f *each;
+    void *arg;
+};
+
+static void list_one_batch(void *arg, struct batch *b)
+{
+    struct list_batches *l = arg;
+    struct node n;
+
+    as_batch(l->tree, b, &n);
+    l->each(l->arg, batch_name(b), n.row, n.subject);
+}
+
+void list_batches(struct tree *t, struct subject *s, each_f *each, void *arg)
+{
+    struct list_batches l = { t, each, arg };
+
+    batch_each(tree_house(t), s->ptr, tree_caller(t)->uid, list_one_batch, &l);
+}
+
+int find_batch(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    struct batch *b = batch_find(tree_house(t), s->ptr, tree_caller(t)->uid, name);
+
+    if (!b)
+        return -ENOENT;
+    as_batch(t, b, out);
+    return 0;
+}
+
+int make_batch(struct tree *t, struct subject *s, const char *name, struct node *out)
+{
+    struct batch *b;
+    struct err e = { "" };
+    int rc = batch_make(s->ptr, name, tree_caller(t)->uid, &b, &e);
+
+    if (rc < 0) {
+        log_warning("%s/batch: %s", model_config(s->ptr)->name, e.text);
+        return rc;
+    }
+    as_batch(t, b, out);
+    return 0;
+}
+
+int remove_batch(struct tree *t, struct subject *s)
+{
+    struct batch *b = s->ptr;
+    struct err e = { "" };
+    int rc = batch_remove(b, &e);
+
+    if (rc < 0)
+        log_warning("%s/batch/%s", model_config(batch_model(b))->name, e.text);
+    else
+        subject_gone(t, SUBJECT_BATCH, b);
+    return rc;
+}
+
+/* ---- Files of a disk */
+
 struct batch_open {
     struct open_file *file; /* NULL: it was closed while the pool reads for it */
     enum batch_file which;
@@ -226,26 +294,49 @@ static void progress_content(struct tree *t, const struct node *n, struct buf *o
     batch_progress(batch_of(n), out);
 }
 
-#define VERB(name, verb)                                                                                     \
-    static int name(struct open_file *f, char **args, struct err *e)                                         \
-    {                                                                                                        \
-        (void)args;                                                                                          \
-        return batch_do(batch_of(&f->node), verb, e);                                                        \
-    }
-VERB(hold, BATCH_HOLD)
-VERB(start, BATCH_START)
-VERB(pause_batch, BATCH_PAUSE)
-VERB(resume, BATCH_RESUME)
-VERB(cancel, BATCH_CANCEL)
-VERB(retry_failed, BATCH_RETRY_FAILED)
+static int verb_hold(struct open_file *f, char **args, struct err *e)
+{
+    (void)args;
+    return batch_do(batch_of(&f->node), BATCH_HOLD, e);
+}
+
+static int verb_start(struct open_file *f, char **args, struct err *e)
+{
+    (void)args;
+    return batch_do(batch_of(&f->node), BATCH_START, e);
+}
+
+static int verb_pause(struct open_file *f, char **args, struct err *e)
+{
+    (void)args;
+    return batch_do(batch_of(&f->node), BATCH_PAUSE, e);
+}
+
+static int verb_resume(struct open_file *f, char **args, struct err *e)
+{
+    (void)args;
+    return batch_do(batch_of(&f->node), BATCH_RESUME, e);
+}
+
+static int verb_cancel(struct open_file *f, char **args, struct err *e)
+{
+    (void)args;
+    return batch_do(batch_of(&f->node), BATCH_CANCEL, e);
+}
+
+static int verb_retry_failed(struct open_file *f, char **args, struct err *e)
+{
+    (void)args;
+    return batch_do(batch_of(&f->node), BATCH_RETRY_FAILED, e);
+}
 
 const struct verb verbs_batch[] = {
-    { "hold", hold, "do not begin when in.jsonl is closed", true },
-    { "start", start, "begin, or go on after `cancel`", true },
-    { "pause", pause_batch, "send no more lines; those under way are answered", true },
-    { "resume", resume, "go on", true },
-    { "cancel", cancel, "end what is under way and send no more", true },
-    { "retry-failed", retry_failed, "empty errors.jsonl and send its lines again", true },
+    { "hold", verb_hold, "do not begin when in.jsonl is closed", true },
+    { "start", verb_start, "begin, or go on after `cancel`", true },
+    { "pause", verb_pause, "send no more lines; those under way are answered", true },
+    { "resume", verb_resume, "go on", true },
+    { "cancel", verb_cancel, "end what is under way and send no more", true },
+    { "retry-failed", verb_retry_failed, "empty errors.jsonl and send its lines again", true },
     { 0 },
 };
 

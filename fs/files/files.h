@@ -25,6 +25,11 @@ bool has_history(struct tree *t, struct subject *s);
 
 /* batch.c */
 extern const struct file_ops file_batch_in, file_batch_out, file_batch_errors, file_status_batch, file_progress;
+extern const struct row batch_row[]; /* tree.c: the row of a batch */
+void list_batches(struct tree *t, struct subject *s, each_f *each, void *arg);
+int find_batch(struct tree *t, struct subject *s, const char *name, struct node *out);
+int make_batch(struct tree *t, struct subject *s, const char *name, struct node *out);
+int remove_batch(struct tree *t, struct subject *s);
 
 /* settings.c */
 extern const struct file_ops file_system, file_params;
