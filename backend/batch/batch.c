@@ -72,6 +72,7 @@ static void enter_running(struct batch *b)
     b->dirty = false;
     b->rest_until_ms = b->rest_ms = 0;
     b->per_s = 0;
+    b->most_out = 0;
     b->sample[0].ms = b->sample[1].ms = 0;
     batch_set_text(&b->trouble, NULL);
 }
@@ -273,16 +274,41 @@ int batch_write(struct batch *b, uint64_t off, const char *data, size_t len, str
     return 0;
 }
 
-/* Results go first: what a crash leaves is then a batch without them, and not results without their lines. */
-static int forget_all(struct batch *b, struct err *e)
+/* in.jsonl first: over and without lines, or without their index, is one of which this was begun, and the next mount
+ * goes on with it. Its results may not outlive its lines: they would count for others. */
+static int empty_files(struct batch *b)
 {
-    static const int order[] = { BATCH_FD_MARKS, BATCH_FD_INDEX, BATCH_FD_ERRORS, BATCH_FD_OUT };
+    static const int order[] = { BATCH_FD_IN, BATCH_FD_INDEX, BATCH_FD_MARKS, BATCH_FD_ERRORS, BATCH_FD_OUT };
 
-    if (!b->loaded || b->n_lines > 0 || b->busy_writing || b->reading)
-        return err_set(e, -EBUSY, "%s: lines are still under way", b->name);
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
         if (ftruncate(b->fds[order[i]], 0) < 0)
-            return err_set(e, -errno, "%s cannot be emptied: %s", b->name, strerror(errno));
+            return -errno;
+    b->stored = 0;
+    return 0;
+}
+
+void batch_mind_emptied(struct batch *b, uint64_t total)
+{
+    struct stat st;
+    bool index = fstat(b->fds[BATCH_FD_INDEX], &st) == 0 && st.st_size > 0;
+
+    if (!is_over(b) || (batch_size(b, BATCH_IN) > 0 && (index || total == 0)))
+        return;
+    int rc = empty_files(b);
+    if (rc < 0)
+        log_warning("batch %s of %s cannot be emptied: %s", b->name, model_config(b->model)->name,
+                    strerror(-rc));
+    else
+        batch_handle(b, BATCH_EV_EMPTIED);
+}
+
+static int forget_all(struct batch *b, struct err *e)
+{
+    if (!b->loaded || b->n_lines > 0 || b->busy_writing || b->reading)
+        return err_set(e, -EBUSY, "%s: lines are still under way", b->name);
+    int rc = empty_files(b);
+    if (rc < 0)
+        return err_set(e, rc, "%s cannot be emptied: %s", b->name, strerror(-rc));
     batch_results_finish(&b->results);
     b->indexed = false;
     b->next = 0;

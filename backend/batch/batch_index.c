@@ -88,6 +88,8 @@ static int end_line(struct batch_scan *s, struct err *e)
     size_t len = s->line.len;
     const char *text = buf_str(&s->line);
 
+    if (s->row == BATCH_ROWS_MAX)
+        return err_set(e, -EFBIG, "in.jsonl has more than %u lines, empty ones among them", BATCH_ROWS_MAX);
     s->row++;
     if (s->line_len == len && len > 0 && text[len - 1] == '\r')
         s->line_len = --len;

@@ -18,6 +18,7 @@ struct batch_entry {
     uint32_t row; /* its number in the file, from 1; with BATCH_REPEATED: its custom_id was there before */
 };
 #define BATCH_REPEATED 0x80000000u
+#define BATCH_ROWS_MAX (BATCH_REPEATED - 1)
 
 /* ---- Making the index, once, a piece at a time. */
 struct batch_scan;

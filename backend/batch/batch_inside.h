@@ -85,6 +85,7 @@ struct batch {
     /* batch_pump.c */
     struct list lines; /* taken from in.jsonl and without a written result, in its order */
     int n_lines, n_out;
+    int most_out;                    /* more at a time had answers that were too long together; 0 = they have not */
     size_t line_bytes;               /* of those */
     size_t result_bytes;             /* of results that are not written */
     uint32_t next;                   /* lines from here on were not looked at */
@@ -138,6 +139,8 @@ const char *batch_state_name(enum batch_state s);
 
 /* The one function that changes the state; false: not in this one. */
 bool batch_handle(struct batch *b, enum batch_event ev);
+/* What is left of an emptying that a crash cut short is finished, as it is known from its files: the state is as `about` has it. */
+void batch_mind_emptied(struct batch *b, uint64_t total);
 void batch_set_text(char **to, const char *text); /* trouble, complain; NULL: there is none */
 
 /* batch_pump.c */

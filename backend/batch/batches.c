@@ -111,8 +111,10 @@ static void take_about(struct batch *b, const json_t *v)
     b->since.tv_sec = json_integer_value(json_object_get(v, "since"));
     b->stored = (uint64_t)json_integer_value(json_object_get(v, "stored"));
     b->json = json_is_true(json_object_get(v, "json"));
-    b->indexed = json_is_true(json_object_get(v, "indexed")) && total <= BATCH_LINES_MAX &&
-                 fstat(index, &st) == 0 && (uint64_t)st.st_size >= total * sizeof(struct batch_entry);
+    batch_mind_emptied(b, total);
+    b->indexed = b->state != BATCH_EMPTY && json_is_true(json_object_get(v, "indexed")) &&
+                 total <= BATCH_LINES_MAX && fstat(index, &st) == 0 &&
+                 (uint64_t)st.st_size >= total * sizeof(struct batch_entry);
     b->results.total = b->indexed ? (uint32_t)total : 0;
     b->loaded = !b->indexed;
     b->out_mtime = mtime_of(b->fds[BATCH_FD_OUT], b->since);
