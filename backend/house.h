@@ -52,6 +52,7 @@ struct house {
     struct history *history;  /* what was asked, and the store: history.h */
     struct list batches;      /* struct batch: batch.h */
     unsigned long last_batch; /* number of the last one's folder */
+    size_t call_bytes;        /* of answers to lines of batches, under way: call.c's */
     struct chats *chats;      /* conversations: chat.h */
     struct list
         recovered;    /* struct recovered (record.h): what the last mount left, until the door takes it */

@@ -130,6 +130,11 @@ static void failed(struct batch_line *l, const struct call *c)
     if (c->x.rc == -ECANCELED) {
         l->state = LINE_READY;
         cancelled(b, why);
+    } else if (c->x.rc == -ENOBUFS) {
+        l->state = LINE_RESTING;
+        l->due_ms = mono_ms() + REST_LINE_MS;
+        b->most_out =
+            b->n_out > 1 ? b->n_out / 2 : 1; /* for the rest of this run: its answers are that long */
     } else if (!c->sent) {
         l->state = LINE_READY;
         rest(b, why);
@@ -200,8 +205,10 @@ static bool send_line(struct batch_line *l)
 static int may_be_out(const struct batch *b)
 {
     int cap = b->house->cfg->batch_in_flight;
+    int slots = model_slots(model_seen_by(b->model, b->uid)) + model_config(b->model)->slots;
+    int most = cap > 0 ? cap : slots;
 
-    return cap > 0 ? cap : model_slots(model_seen_by(b->model, b->uid)) + model_config(b->model)->slots;
+    return b->most_out > 0 && b->most_out < most ? b->most_out : most;
 }
 
 bool batch_sleeps(const struct batch *b)

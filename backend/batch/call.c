@@ -74,19 +74,31 @@ static void head_cb(void *arg, const struct http_head *h)
         buf_free(&c->request_body);
 }
 
+static void empty_answer(struct call *c)
+{
+    c->house->call_bytes -= c->answer.len;
+    buf_reset(&c->answer);
+}
+
 static void body_cb(void *arg, const char *data, size_t len)
 {
     struct call *c = arg;
 
+    bool fits = len <= ANSWER_MAX - c->answer.len, has_room = len <= CALLS_BYTES_MAX - c->house->call_bytes;
+
     exchange_alive(&c->x);
-    if (len <= ANSWER_MAX - c->answer.len) {
+    if (fits && has_room) {
         buf_add(&c->answer, data, len);
+        c->house->call_bytes += len;
         return;
     }
     http_request_cancel(c->request);
     c->request = NULL;
     c->status = 0;
-    exchange_failed(&c->x, -EFBIG, "the answer was longer than %zu bytes", ANSWER_MAX);
+    if (fits)
+        exchange_failed(&c->x, -ENOBUFS, "the answers under way have more than %zu bytes", CALLS_BYTES_MAX);
+    else
+        exchange_failed(&c->x, -EFBIG, "the answer was longer than %zu bytes", ANSWER_MAX);
 }
 
 static void end_cb(void *arg, int rc, bool got_byte, const char *err)
@@ -116,7 +128,7 @@ static void call_send(struct exchange *x)
     struct buf head = { 0 };
     char host[300];
 
-    buf_reset(&c->answer);
+    empty_answer(c);
     buf_reset(&c->request_body);
     c->status = 0;
     c->body(c, j, &c->request_body);
@@ -155,6 +167,7 @@ static void call_destroy(struct exchange *x)
 {
     struct call *c = call_of(x);
 
+    empty_answer(c);
     buf_free(&c->answer);
     buf_free(&c->request_body);
     free(c);
@@ -175,6 +188,7 @@ struct call *call_create(struct house *h, uid_t uid, const char *path)
     exchange_init(&c->x, &call_ops, uid);
     c->x.id = ++h->next_exchange;
     c->path = path;
+    c->house = h;
     return c;
 }
 

@@ -18,9 +18,14 @@ struct call {
     int status;        /* HTTP status of the last answer; 0: none came */
     struct buf answer; /* its body; one JSON object where x.state is EXCHANGE_DONE */
     /* private to call.c */
+    struct house *house;
     struct http_request *request;
     struct buf request_body; /* while the request may need it */
 };
+
+/* The answers under way, of all batches together, have so many bytes at the most. One that would have more ends with -ENOBUFS: it was not
+ * its fault, and fewer at a time have room. Twice the longest answer, so that one alone always has. */
+#define CALLS_BYTES_MAX ((size_t)128 << 20)
 
 /* The caller has the reference. It is not submitted: model_submit(). */
 struct call *call_create(struct house *h, uid_t uid, const char *path);

@@ -17,7 +17,7 @@
 #define BUCKETS 4096
 
 /* Far more than a person keeps; a loop that makes one for each question and never ends it is told here. */
-#define SHELF_MAX 10000
+#define CHATS_MAX 10000 /* of one user, of all models together */
 
 struct chat_shelf {
     struct chat_shelf *next;
@@ -205,19 +205,22 @@ void chat_settings_changed(void *chat)
     store_row(chat);
 }
 
-static int check_room(struct house *h, const struct model *m, uid_t uid, struct err *e)
+static int check_room(struct house *h, uid_t uid, struct err *e)
 {
-    const struct chat_shelf *f = find_shelf(h, m, uid);
+    size_t n = 0;
 
-    if (f && f->n >= SHELF_MAX)
-        return err_set(e, -EDQUOT, "there are %d conversations already; end some with rmdir", SHELF_MAX);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const struct chat_shelf *f = h->chats->shelves[i]; f; f = f->next)
+            n += f->uid == uid ? f->n : 0;
+    if (n >= CHATS_MAX)
+        return err_set(e, -EDQUOT, "you have %d conversations already; end some with rmdir", CHATS_MAX);
     return history_takes(h, e);
 }
 
 int chat_create(struct house *h, struct model *m, uid_t uid, const char *name, struct chat **out,
                 struct err *e)
 {
-    int rc = check_room(h, m, uid, e);
+    int rc = check_room(h, uid, e);
 
     if (rc < 0)
         return rc;
@@ -229,7 +232,7 @@ int chat_create(struct house *h, struct model *m, uid_t uid, const char *name, s
 
 int chat_fork(struct chat *c, const char *name, struct err *e)
 {
-    int rc = check_room(c->house, c->model, c->uid, e);
+    int rc = check_room(c->house, c->uid, e);
 
     if (rc < 0)
         return rc;

@@ -412,6 +412,54 @@ static void lines_that_could_not_be_read_are_read_again(void **state)
     free(path);
 }
 
+/* What a kill leaves of an emptying, after so many of its steps. */
+static void one_that_was_being_emptied_is_empty_in_the_next_mount(void **state)
+{
+    static const char *const files[] = { "in.jsonl", "index", "marks", "errors.jsonl", "out.jsonl" };
+
+    (void)state;
+    for (size_t steps = 0; steps <= sizeof files / sizeof files[0]; steps++) {
+        rig_open("", "");
+        struct batch *b = run(steps ? "later" : "one", "a\nb\nc\n");
+        WAIT(batch_is(b, BATCH_DONE) && !b->busy_writing && !b->want_about);
+        char *dir = xstrdup(b->dir);
+        rig_close();
+        for (size_t i = 0; i < steps; i++) {
+            char *path = xasprintf("%s/%s", dir, files[i]);
+            assert_int_equal(truncate(path, 0), 0);
+            free(path);
+        }
+        free(dir);
+        rig_open("", "");
+        b = batch_find(rig.h, the_model(), 1000, steps ? "later" : "one");
+        WAIT(b->loaded && !b->reading);
+        assert_int_equal(number(b, "done"), steps ? 0 : 3);
+        assert_int_equal(batch_state(b), steps ? BATCH_EMPTY : BATCH_DONE);
+        put(b, "d\ne\n"); /* whose answers are its own */
+        WAIT(batch_is(b, BATCH_DONE));
+        assert_int_equal(count(b, BATCH_OUT, "\n"), 2);
+        assert_int_equal(count(b, BATCH_OUT, "\"d\""), 1);
+        assert_int_equal(batch_remove(b, NULL), 0);
+        rig_close();
+    }
+}
+
+/* As many lines as are asked for have answers of this length; those that are too much at a time are asked again. */
+static void answers_that_are_too_long_together_are_asked_for_in_turn(void **state)
+{
+    (void)state;
+    rig_open("", "slots = 4");
+    struct batch *b = make("one");
+    rig.h->call_bytes = CALLS_BYTES_MAX - 100; /* those of others */
+    put(b, "a\nb\nc\n");
+    WAIT(b->most_out > 0);
+    HOLDS(200, number(b, "failed") == 0 && batch_is(b, BATCH_RUNNING) && b->n_out <= 4);
+    rig.h->call_bytes -= CALLS_BYTES_MAX - 100;
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "done"), 3);
+    assert_int_equal(rig.h->call_bytes, 0);
+}
+
 static void a_user_has_so_many_and_no_more(void **state)
 {
     struct batch *b;
@@ -460,6 +508,8 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(one_can_be_removed_while_its_results_are_written),
     SENTENCE(results_that_cannot_be_read_let_it_pause),
     SENTENCE(lines_that_could_not_be_read_are_read_again),
+    SENTENCE(one_that_was_being_emptied_is_empty_in_the_next_mount),
+    SENTENCE(answers_that_are_too_long_together_are_asked_for_in_turn),
     SENTENCE(a_user_has_so_many_and_no_more),
     SENTENCE(a_model_that_shares_a_job_is_asked_itself),
 };

@@ -139,6 +139,24 @@ static void only_so_many_wait(void **state)
     assert_true(list_empty(&c->queue));
 }
 
+static void a_user_has_so_many_of_all_models_together(void **state)
+{
+    struct chat *c;
+    struct err e = { "" };
+    char name[16];
+
+    (void)state;
+    rig_open_with("durable = false", "", "[model.n]\nengine = \"parrot\"");
+    for (int i = 0; i < 10000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_int_equal(chat_create(rig.h, rig.h->models[i % 2], 1000, name, &c, &e), 0);
+    }
+    assert_int_equal(chat_create(rig.h, rig.h->models[0], 1000, "x", &c, &e), -EDQUOT);
+    expect_words(e.text, "10000 conversations");
+    assert_int_equal(chat_fork(c, "x", &e), -EDQUOT);
+    assert_int_equal(chat_create(rig.h, rig.h->models[0], 1001, "x", &c, &e), 0);
+}
+
 static void the_next_mount_has_it_all(void **state)
 {
     (void)state;
@@ -419,6 +437,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(questions_are_answered_one_at_a_time_in_their_order),
     SENTENCE(a_failed_one_lets_the_next_go_and_can_be_asked_again),
     SENTENCE(only_so_many_wait),
+    SENTENCE(a_user_has_so_many_of_all_models_together),
     SENTENCE(the_next_mount_has_it_all),
     SENTENCE(a_fork_has_what_was_said_and_goes_its_own_way),
     SENTENCE(it_begins_with_given_messages_before_its_first_question_alone),
