@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Operations per second on two paths, in pairs that take turns: bench-metadata NAME OP CLIENTS ROUNDS MS OURS
  * THEIRS OUR-PID THEIR-PID. Each client is a process that does OP (stat, open, read = open+read+close,
- * readdir) for MS milliseconds. Prints one row: the two medians, the median and the quartiles of the pairs'
+ * readdir, ask = a question to the end of its answer, in a model's directory) for MS milliseconds. Prints one row: the two medians, the median and the quartiles of the pairs'
  * ratios, and what an operation costs either server in CPU time, which depends less on what else the machine
  * does. */
 #include "bench.h"
@@ -50,10 +50,33 @@ static void do_readdir(const char *path)
     closedir(d);
 }
 
+static void do_ask(const char *dir)
+{
+    static const char prompt[] = "Why is the sky blue?";
+    char text[4096], *ask = path_join(dir, "ask"), *reply = path_join(dir, "reply");
+    int fd = open_file(ask, O_WRONLY | O_TRUNC);
+    ssize_t n;
+
+    if (write(fd, prompt, strlen(prompt)) < 0 || close(fd) < 0)
+        die("%s", ask);
+    fd = open_file(reply, O_RDONLY);
+    while ((n = read(fd, text, sizeof text)) > 0)
+        ;
+    if (n < 0)
+        die("%s", reply);
+    close(fd);
+    free(ask);
+    free(reply);
+}
+
 static const struct {
     const char *name;
     void (*run)(const char *path);
-} ops[] = { { "stat", do_stat }, { "open", do_open }, { "read", do_read }, { "readdir", do_readdir } };
+} ops[] = { { "stat", do_stat },
+            { "open", do_open },
+            { "read", do_read },
+            { "readdir", do_readdir },
+            { "ask", do_ask } };
 
 static uint64_t client(void (*run)(const char *), const char *path, uint64_t until)
 {

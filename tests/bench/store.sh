@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A store with SIZE exchanges of earlier days against one with 1,000: to mount, to ask, to open reply, to list. Pairs take turns: ROUNDS of MS
-# milliseconds a side. SIZE=1000000 is what it is to hold.
+# A store with SIZE exchanges of earlier days against one with 1,000: to mount, to ask, to open reply, to list. Both have CHATS conversations.
+# Pairs take turns: ROUNDS of MS milliseconds a side. SIZE=1000000 is what it is to hold.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-SIZE=${SIZE:-100000} ROUNDS=${ROUNDS:-11} MS=${MS:-100}
+SIZE=${SIZE:-100000} ROUNDS=${ROUNDS:-11} MS=${MS:-200} CHATS=${CHATS:-100}
 
 config() { # NAME
 	cat <<- END
@@ -30,12 +30,12 @@ cat > "$T/engine" <<- END
 	END
 chmod +x "$T/engine"
 
-# fill STORE N: exchanges of a line each, a second apart, the last of them yesterday.
+# fill STORE N: exchanges of a line each, a second apart, the last of them yesterday, and conversations of ten turns.
 fill() {
-	python3 - "$1" "$2" <<- 'END'
+	python3 - "$1" "$2" "$CHATS" <<- 'END'
 		import os, sqlite3, sys, time
 		db = sqlite3.connect(sys.argv[1])
-		n, uid = int(sys.argv[2]), os.getuid()
+		n, chats, uid = int(sys.argv[2]), int(sys.argv[3]), os.getuid()
 		first = int(time.time() - 86400) * 1000 - n * 1000
 		status = '{"id":"x","model":"parrot","state":"done"}\n'
 		def rows():
@@ -51,6 +51,12 @@ fill() {
 		db.executemany("INSERT INTO prompts(id, uid, model, state, asked, ended, losses, boot, asker, rc, error, status, prompt_len, reply_len,"
 		               " error_len, status_len) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows())
 		db.executemany("INSERT INTO texts(at, data) VALUES(?, ?)", texts())
+		for i in range(1, chats + 1):
+		    db.execute("INSERT INTO chats(id, uid, model, name, changed, given, prompt_tokens, completion_tokens, used, used_bytes, context)"
+		               " VALUES(?, ?, 'parrot', ?, ?, 0, 10, 10, 10, 40, 0)", (i, uid, f"chat-{i}", first))
+		    for at in range(20):
+		        role = "assistant" if at % 2 else "user"
+		        db.execute("INSERT INTO messages(chat, at, data) VALUES(?, ?, ?)", (i, at, '{"role":"%s","content":"Why is the sky blue?"}' % role))
 		db.commit()
 	END
 }
@@ -79,17 +85,13 @@ for name in few many; do
 	printf 'mount, %-4s                     %6d ms\n' "$name" "${mounted[$name]}"
 	printf 'Private_Dirty of the daemon     %6d KiB\n' "$(awk '/^Private_Dirty:/ { print $2 }' "/proc/${pid[$name]}/smaps_rollup")"
 done
-for name in few many few many; do
-	echo "# ask, $name"
-	"$BUILD/tests/bench-ask" "$T/llm-$name/parrot" "$T/$name.at" $((ROUNDS * 10 + 1)) | head -n 1
-done
 for name in few many; do
 	echo hello > "$T/llm-$name/parrot/ask"
 	cat "$T/llm-$name/parrot/reply" > /dev/null
 done
 latest=$(readlink "$T/llm-many/parrot/history/latest")
 echo '# operations per second          clients   many       few  ratio (quartiles)      server us: many, few'
-for row in 'open reply:read:parrot/reply' 'stat history/latest:stat:parrot/history/latest' 'readdir of the model:readdir:parrot' 'readdir of chats:readdir:parrot/chats'; do
+for row in 'ask:ask:parrot' 'open reply:read:parrot/reply' 'stat history/latest:stat:parrot/history/latest' 'readdir of the model:readdir:parrot' 'readdir of chats:readdir:parrot/chats'; do
 	IFS=: read -r what op path <<< "$row"
 	[ -e "$T/llm-many/$path" ] || continue
 	"$BUILD/tests/bench-metadata" "$what" "$op" 1 "$ROUNDS" "$MS" "$T/llm-many/$path" "$T/llm-few/$path" "${pid[many]}" "${pid[few]}"
