@@ -303,6 +303,22 @@ ok 'both are under way' wait_for 20 is_state "$G/aa" waiting
 ok 'cancel' bash -c "echo cancel > '$G/aa/ctl'"
 like 'ends both' "$(cat "$G/aa/reply" 2>&1) $(field "$G/aa" state) $(field "$G/aa" turns)" 'canceled failed 2'
 exec 5> "$G/b/ask"
+mkdir "$G/m"
+: > "$T/gate"
+exec 6> "$G/m/ask"
+echo 'eight nine' >&6
+like 'a draft: busy' "$(rmdir "$G/m" 2>&1; rm -r "$G/m" 2>&1)" 'busy.*busy'
+ok 'mv goes' mv "$G/m" "$G/n"
+exec 6>&-
+ok 'it is asked' wait_for 20 is_state "$G/n" waiting
+like 'one that waits: busy' "$(rmdir "$G/n" 2>&1; rm -r "$G/n" 2>&1)" 'busy.*busy'
+ok 'mv goes' mv "$G/n" "$G/m"
+exec 6< "$G/m/reply"
+open_gate
+is 'its reader has the answer' "$(timeout 60 cat <&6)" 'eight nine'
+ok 'answered, and its reader still there: rm -r' rm -r "$G/m"
+exec 6>&-
+: > "$T/gate"
 ok 'a file that is open does not keep it' rmdir "$G/b"
 like 'and is stale then' "$(bash -c 'echo x >&5' 2>&1)" 'Stale'
 exec 5>&-
