@@ -65,10 +65,10 @@ seq "$LINES" | awk '{ printf "{\"custom_id\":\"request-%d\",\"method\":\"POST\",
 idle=$(memory)
 mkdir "$M/$B"
 begin=$(now_ms)
-cp "$T/large" "$M/$B/in.jsonl"
-printf '%d lines, %d bytes: copied in %d ms' "$LINES" "$(wc -c < "$T/large")" $(($(now_ms) - begin))
+printf '%d lines, %d bytes: copied in ' "$LINES" "$(wc -c < "$T/large")"
+"$BUILD/tests/bench-hold" "$M/status" cp "$T/large" "$M/$B/in.jsonl"
 until [ "$(done_of $B)" -gt 0 ]; do sleep 0.05; done
-printf ', the first answer after %d ms\n' $(($(now_ms) - begin))
+printf 'the first answer after %d ms\n' $(($(now_ms) - begin))
 until [ "$(done_of $B)" -ge $((LINES / 2)) ]; do sleep 0.2; done
 printf 'memory: %d KiB before, %d KiB with half of it done\n' "$idle" "$(memory)"
 kill -KILL "$(daemon_pid)"

@@ -80,7 +80,7 @@ mount_with <<- END || bail 'no mount'
 	[model.m]
 	engine = "command"
 	command = ["$T/engine", "{host}", "{port}", "{key_file}", "$T/executed"]
-	slots = 16
+	slots = 48
 	max_queue = 400
 	END
 : > "$T/acked"
