@@ -35,7 +35,7 @@ static void reply_entry(fuse_req_t req, const struct node *n)
     struct tree *t = tree_of(req);
     struct fuse_entry_param entry = {
         .attr_timeout = door_attr_timeout(n),
-        .entry_timeout = node_may_change_name(n) ? 0 : TIMEOUT,
+        .entry_timeout = node_may_change_name(t, n) ? 0 : TIMEOUT,
     };
 
     tree_stat(t, n, &entry.attr);

@@ -64,10 +64,16 @@ bool node_is_plain(const struct node *n)
     return part_of(n->row, &number)->kind == n->subject->kind;
 }
 
-bool node_may_change_name(const struct node *n)
+static bool differs_by_caller(const struct tree *t, const struct file_ops *file)
+{
+    return file->resolve && (!file->by_user || t->house->cfg->n_users > 0);
+}
+
+bool node_may_change_name(const struct tree *t, const struct node *n)
 {
     /* What is a caller's own is found anew each time: for another caller it is not there. */
-    return n->subject->own || n->row->present || (n->row->type == ROW_FILE && n->row->file->resolve);
+    return n->subject->own || n->row->present ||
+           (n->row->type == ROW_FILE && differs_by_caller(t, n->row->file));
 }
 
 bool node_is_constant(const struct node *n)

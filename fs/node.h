@@ -102,6 +102,7 @@ struct file_ops {
      * plain node. Called at LOOKUP and again at OPEN, which answers ESTALE where it has changed, so that
      * the kernel looks up again. */
     struct subject *(*resolve)(struct tree *t, const struct node *n, const struct caller *c);
+    bool by_user; /* `resolve` tells users apart who have a cluster of their own: where there are none, it does not matter */
     /* Make the text of a snapshot file into f->text; reads then come from there. Mutually exclusive with
      * read. */
     int (*text)(struct open_file *f, struct buf *out);

@@ -81,7 +81,8 @@ int tree_unlink(struct tree *t, const struct node *dir, const char *name, const 
 int tree_rename(struct tree *t, const struct node *dir, const char *name, const struct node *to_dir,
                 const char *to, const struct caller *c);
 
-bool node_may_change_name(const struct node *n); /* its name means another node later: entry timeout 0 */
+/* Its name means another node later, or for another caller: entry timeout 0. */
+bool node_may_change_name(const struct tree *t, const struct node *n);
 bool node_is_constant(const struct node *n);     /* nothing that stat() or read() say of it changes */
 
 /* The kernel was told of a node once more, or forgets a number of these. */

@@ -146,7 +146,7 @@ static struct subject *job_of_model(struct tree *t, const struct node *n, const 
     return last ? subject_of_job(t, last) : NULL;
 }
 
-const struct file_ops file_events = { GROWING_FILE, .growing = events, .resolve = view_of };
+const struct file_ops file_events = { GROWING_FILE, .growing = events, .resolve = view_of, .by_user = true };
 const struct file_ops file_log = { GROWING_FILE, .growing = log_of_daemon };
 const struct file_ops file_job_stdout = { GROWING_FILE, .growing = job_stdout };
 const struct file_ops file_job_stderr = { GROWING_FILE, .growing = job_stderr };

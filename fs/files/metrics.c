@@ -8,4 +8,4 @@ static void metrics_content(struct tree *t, const struct node *n, struct buf *ou
     metrics_text(tree_house(t), view_uid(t, n), out);
 }
 
-const struct file_ops file_metrics = { .content = metrics_content, .resolve = view_of };
+const struct file_ops file_metrics = { .content = metrics_content, .resolve = view_of, .by_user = true };

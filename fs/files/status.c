@@ -46,7 +46,9 @@ static void cluster_content(struct tree *t, const struct node *n, struct buf *ou
     dump(cluster_status(n->subject->ptr), out);
 }
 
-const struct file_ops file_status_house = { .content = house_content, .resolve = view_of };
-const struct file_ops file_status_model = { .content = model_content, .resolve = model_of_caller };
+const struct file_ops file_status_house = { .content = house_content, .resolve = view_of, .by_user = true };
+const struct file_ops file_status_model = { .content = model_content,
+                                            .resolve = model_of_caller,
+                                            .by_user = true };
 const struct file_ops file_status_job = { .content = job_content };
 const struct file_ops file_status_cluster = { .content = cluster_content };

@@ -53,7 +53,7 @@ static void his_jobs_and_cluster_are_found_by_him_and_the_owner(void **state)
     assert_true(is_there(x, path) && is_there(x, "clusters/d") && is_there(x, "clusters/c"));
     assert_true(is_there(x, "phi/job"));
     struct node n = node_at(x, path);
-    assert_true(node_may_change_name(&n));
+    assert_true(node_may_change_name(x->tree, &n));
     look_as(x, OTHER);
     assert_false(is_there(x, path) || is_there(x, "clusters/d"));
     assert_false(is_there(x, "phi/job"));
