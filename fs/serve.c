@@ -9,13 +9,15 @@
 #include "fs/process.h"
 #include "fs/slullama_args.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_FD 3       /* sd_listen_fds(3) */
-#define IDENTITY "serve" /* in place of a mount point: each configuration has one server */
+#define FIRST_FD    3       /* sd_listen_fds(3) */
+#define SOCKETS_MAX 64      /* more than any unit lists */
+#define IDENTITY    "serve" /* in place of a mount point: each configuration has one server */
 
 struct server {
     uv_loop_t loop;
@@ -102,17 +104,34 @@ static int run(struct config *cfg)
     return status;
 }
 
-/* The sockets that systemd listens on take the place of `listen`. */
-static void adopt_sockets(struct config *cfg)
+/* How many sockets were handed over to us, and to no other process. */
+static int count_sockets(int *n, struct err *e)
 {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    int n = pid && count && atoi(pid) == (int)getpid() ? atoi(count) : 0;
+    char *end = NULL;
+    long given = 0;
+    int rc = 0;
 
+    if (pid && count && strtol(pid, NULL, 10) == (long)getpid()) {
+        given = strtol(count, &end, 10);
+        if (end == count || *end || given < 0 || given > SOCKETS_MAX)
+            rc = err_set(e, -EINVAL, "LISTEN_FDS is \"%.40s\", which is no number from 0 to %d", count,
+                         SOCKETS_MAX);
+    }
     unsetenv("LISTEN_PID"); /* they are not for the programs that we start */
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
-    if (n <= 0)
-        return;
+    *n = (int)given;
+    return rc;
+}
+
+/* The sockets that systemd listens on take the place of `listen`. */
+static int adopt_sockets(struct config *cfg, struct err *e)
+{
+    int n, rc = count_sockets(&n, e);
+
+    if (rc < 0 || n == 0)
+        return rc;
     for (size_t i = 0; i < cfg->listen.n; i++)
         free(cfg->listen.v[i]);
     free(cfg->listen.v);
@@ -120,6 +139,7 @@ static void adopt_sockets(struct config *cfg)
     for (int i = 0; i < n; i++)
         cfg->listen.v[i] = xasprintf("fd:%d", FIRST_FD + i);
     cfg->listen_asked = true;
+    return 0;
 }
 
 int serve_main(int argc, char **argv)
@@ -143,8 +163,12 @@ int serve_main(int argc, char **argv)
     } else {
         if (!args.verbose)
             log_start(log_level_parse(cfg->log_level), true);
-        adopt_sockets(cfg);
-        status = run(cfg);
+        if (adopt_sockets(cfg, &e) == 0) {
+            status = run(cfg);
+        } else {
+            config_free(cfg);
+            status = slullama_complain(e.text);
+        }
     }
     log_stop();
 out:

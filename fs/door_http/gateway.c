@@ -226,6 +226,25 @@ static void make_https(const struct config *cfg, struct listen_socket *s)
     s->url = url;
 }
 
+/* A socket that was handed over is bound by whoever wrote its unit, but who may connect there is said in the
+ * configuration, and the two belong together as they do for `listen`: CONTRACT.md section 7. */
+static int check_reach(const struct config *cfg, const struct listen_socket *s, struct err *e)
+{
+    if (!s->far || strcmp(cfg->access, "open") == 0)
+        return 0;
+    if (strcmp(cfg->access, "owner") == 0)
+        return err_set(e, -EINVAL,
+                       "the socket that was handed over, %s, reaches beyond this machine while access in "
+                       "[gateway] is \"owner\": give its unit a ListenStream on 127.0.0.1, or set a token",
+                       s->url);
+    if (*cfg->tls_cert || cfg->allow_plain)
+        return 0;
+    return err_set(e, -EINVAL,
+                   "the socket that was handed over, %s, reaches beyond this machine, and the token would "
+                   "cross the network in clear: give tls_cert and tls_key, or allow_plain = true",
+                   s->url);
+}
+
 /* asked: the user has written it, so that no other port will do */
 static int add_listener(struct gateway *g, const char *where, bool asked, struct model *own, struct err *e)
 {
@@ -234,6 +253,11 @@ static int add_listener(struct gateway *g, const char *where, bool asked, struct
 
     if (rc < 0)
         return rc;
+    rc = check_reach(g->house->cfg, &s, e);
+    if (rc < 0) {
+        listen_close(&s);
+        return rc;
+    }
     struct listener *l = NEW(struct listener);
     l->gateway = g;
     l->own = own;

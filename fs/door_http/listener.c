@@ -209,6 +209,22 @@ static int open_unix(const char *path, struct listen_socket *out, struct err *e)
 
 /* ---- Inherited */
 
+static bool is_far(int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    const struct sockaddr_in *four = (const struct sockaddr_in *)&a;
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)&a)->sin6_addr;
+
+    if (getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+        return true;
+    if (a.ss_family == AF_INET)
+        return ntohl(four->sin_addr.s_addr) >> 24 != 127;
+    if (a.ss_family == AF_INET6)
+        return !IN6_IS_ADDR_LOOPBACK(six) && !(IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+    return a.ss_family != AF_UNIX;
+}
+
 /* A socket that systemd listens on for us (sd_listen_fds(3)). Its file, if it has one, is systemd's too. */
 static int open_inherited(const char *number, struct listen_socket *out, struct err *e)
 {
@@ -221,7 +237,7 @@ static int open_inherited(const char *number, struct listen_socket *out, struct 
                        fd);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    *out = (struct listen_socket){ .fd = fd };
+    *out = (struct listen_socket){ .fd = fd, .far = is_far(fd) };
     len = sizeof a;
     if (getsockname(fd, (struct sockaddr *)&a, &len) == 0 && a.sun_family == AF_UNIX) {
         out->path = xstrndup(a.sun_path, sizeof a.sun_path);

@@ -13,6 +13,7 @@ struct listen_socket {
     dev_t dev;  /* of the Unix socket's file, so that only our own is removed */
     ino_t ino;
     char *url; /* as `endpoint` shows it, owned */
+    bool far;  /* it was listened on already, where others than this machine's programs can connect */
 };
 
 /* where   "127.0.0.1:11434", "[::1]:1", "localhost:0" or "unix:/PATH"; "fd:N" is a socket that listens already
