@@ -34,6 +34,7 @@ certificate() { # NAME [OPENSSL OPTIONS]
 certificate one
 certificate two
 echo 'not PEM' > "$T/garbage.pem"
+mkdir "$T/folder"
 printf 'geheim-%s\n' 0123456789 > "$T/token"
 token=geheim-0123456789
 
@@ -61,6 +62,25 @@ refused 'a certificate that is missing' "$T/nothing cannot be read" <<- END
 	[gateway]
 	tls_cert = "$T/nothing"
 	tls_key = "$T/one.key"
+END
+refused 'its key that is missing' "$T/nothing cannot be read" <<- END
+	[gateway]
+	tls_cert = "$T/one.pem"
+	tls_key = "$T/nothing"
+END
+refused 'a certificate that cannot be read' "$T/folder" <<- END
+	[gateway]
+	tls_cert = "$T/folder"
+	tls_key = "$T/one.key"
+END
+refused 'a key that cannot be read' "$T/folder" <<- END
+	[gateway]
+	tls_cert = "$T/one.pem"
+	tls_key = "$T/folder"
+END
+refused 'a certificate without a key' 'tls_key' <<- END
+	[gateway]
+	tls_cert = "$T/one.pem"
 END
 refused 'a certificate that is none' "$T/garbage.pem is no certificate" <<- END
 	[gateway]
@@ -224,6 +244,22 @@ like 'and is named' "$(cat "$M/log")" 'no key is accepted: .*keys.json is damage
 like 'by the verb too' "$(key list 2>&1)" 'keys.json is damaged'
 is 'the token still does' "$(status "${S[@]}" -H "x-api-key: $token" "$U/v1/models")" 200
 rm "$XDG_STATE_HOME/slullamafs/keys.json"
+key generate --name carl > "$T/carl" 2> /dev/null
+ok 'with a new one its key does' wait_for 20 is_200 "$(cat "$T/carl")"
+is_refused() {
+	[ "$(status "${S[@]}" -H "x-api-key: $(cat "$T/carl")" "$U/v1/models")" = 401 ]
+}
+chmod 644 "$XDG_STATE_HOME/slullamafs/keys.json"
+ok 'a key file that others can read lets nobody in' wait_for 20 is_refused
+like 'and says so' "$(tail -n 3 "$M/log")" 'no key is accepted: .*keys.json is open to others .*chmod 600'
+rm "$XDG_STATE_HOME/slullamafs/keys.json"
+mkdir "$XDG_STATE_HOME/slullamafs/keys.json"
+unreadable() {
+	grep -q 'no key is accepted: .*keys.json is not a regular file' "$M/log"
+}
+ok 'one that is no file is told of' wait_for 20 eval 'is_200 "$token"; unreadable'
+is 'and the token still does' "$(status "${S[@]}" -H "x-api-key: $token" "$U/v1/models")" 200
+rmdir "$XDG_STATE_HOME/slullamafs/keys.json"
 
 # --- the end, with an answer under way
 "${C[@]}" "${S[@]}" -N -H "x-api-key: $token" "$U/v1/chat/completions" -d "$(question slow "$long" ',"stream":true')" > "$T/events" 2> /dev/null &

@@ -5,10 +5,24 @@
 #include "fs/door_http/usage.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #define ANSWER                                                                                               \
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 51\r\n\r\n"                        \
     "{\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}"
+
+/* In place of the C library's: the clock of the day is what somebody may set. */
+static time_t set_forward; /* seconds */
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    int rc = (int)syscall(SYS_clock_gettime, id, ts);
+
+    if (rc == 0 && id == CLOCK_REALTIME)
+        ts->tv_sec += set_forward;
+    return rc;
+}
 
 static struct key ann = { .id = "0000000a", .name = "ann", .email = "" };
 
@@ -189,6 +203,46 @@ static void models_and_expiry_are_kept(void **state)
     ann.expires = 0;
 }
 
+static void a_clock_that_jumps_moves_days_and_expiry_alone(void **state)
+{
+    const time_t day = 24 * 3600;
+    struct peer *c = client();
+
+    (void)state;
+    ann.limits = (struct key_limits){ .requests_per_minute = 2 };
+    write_key("sk-minute");
+    UNTIL(look_as("sk-minute") == 200);
+    answered(c, "sk-minute");
+    ask_as(c, "sk-minute"); /* under way while the clock is set */
+    UNTIL(question());
+    set_forward = 400 * day;
+    answer(question(), ANSWER);
+    UNTIL(has(c, "completion_tokens"));
+    buf_reset(&c->in);
+    refused(c, "sk-minute", "429", "2 requests a minute");
+    set_forward = -400 * day;
+    refused(c, "sk-minute", "429", "2 requests a minute");
+
+    set_forward = 0;
+    ann.limits = (struct key_limits){ .requests_per_day = 2 };
+    ann.expires = wall_now().tv_sec + 2 * day;
+    write_key("sk-day");
+    UNTIL(look_as("sk-day") == 200);
+    refused(c, "sk-day", "429", "2 requests a day");
+    set_forward = day;
+    answered(c, "sk-day");
+    set_forward = -day;
+    answered(c, "sk-day");
+    set_forward = 0;
+    refused(c, "sk-day", "429", "2 requests a day");
+    set_forward = 3 * day;
+    assert_int_equal(look_as("sk-day"), 401);
+    set_forward = 0;
+    assert_int_equal(look_as("sk-day"), 200);
+    ann.expires = 0;
+    ann.limits = (struct key_limits){ 0 };
+}
+
 static void usage_is_counted_and_kept(void **state)
 {
     struct peer *c = client();
@@ -298,6 +352,7 @@ int main(void)
         WITH(limits_are_kept),
         WITH(a_client_that_leaves_frees_its_place),
         WITH(models_and_expiry_are_kept),
+        WITH(a_clock_that_jumps_moves_days_and_expiry_alone),
         WITH(usage_is_counted_and_kept),
         WITH(a_preflight_needs_no_token),
     };
