@@ -70,17 +70,22 @@ static void pause_engine(struct relay *r)
 void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len)
 {
     struct buf out = { 0 };
+    bool as_it_is = (!head || head->len == 0) && (r->framing == RELAY_LENGTH || r->framing == RELAY_CLOSE);
 
-    buf_reserve(&out, (head ? head->len : 0) + len + CHUNK_ROOM);
-    if (head)
-        buf_add(&out, head->data, head->len);
-    if (r->framing == RELAY_CHUNKED)
-        http_write_chunk(&out, data, len);
-    else if (r->framing != RELAY_NO_BODY)
-        buf_add(&out, data, len);
     if (r->event_stream && len > 0)
         count_line_feeds(r, data, len);
-    if (!connection_write(r->conn, out.data, out.len) && r->request && !r->paused)
+    if (!as_it_is) {
+        buf_reserve(&out, (head ? head->len : 0) + len + CHUNK_ROOM);
+        if (head)
+            buf_add(&out, head->data, head->len);
+        if (r->framing == RELAY_CHUNKED)
+            http_write_chunk(&out, data, len);
+        else if (r->framing != RELAY_NO_BODY)
+            buf_add(&out, data, len);
+        data = out.data;
+        len = out.len;
+    }
+    if (!connection_write(r->conn, data, len) && r->request && !r->paused)
         pause_engine(r);
     buf_free(&out);
 }
