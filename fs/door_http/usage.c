@@ -23,10 +23,19 @@ struct usage {
     struct timer *timer; /* runs while something is not written */
 };
 
+/* Each request asks three times, and a day has one answer. */
 static const char *today(char out[TIME_TEXT])
 {
-    format_time(wall_now().tv_sec, out);
-    out[DATE_TEXT - 1] = '\0'; /* behind the date */
+    static int64_t day = -1;
+    static char date[TIME_TEXT];
+    const time_t now = wall_now().tv_sec;
+
+    if (now / DAY_S != day) {
+        day = now / DAY_S;
+        format_time(now, date);
+        date[DATE_TEXT - 1] = '\0'; /* behind the date */
+    }
+    memcpy(out, date, DATE_TEXT);
     return out;
 }
 
