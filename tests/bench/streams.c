@@ -2,9 +2,9 @@
 /* Clients of streamed answers, and of none, at a proxy or at the engine itself (upstream.c). PLACE is the file of
  * an engine, "HOST PORT KEY" (bench.h); PATH is of the request.
  *
- *   bench-streams load PLACE PATH STREAMS TOKENS PERIOD PID    one line: how many tokens came, how long after they were
- *       sent (median, p99 and the most, in microseconds), and by how much the memory of PID grew, in KiB a stream, when each had its
- *       first tokens
+ *   bench-streams load PLACE PATH STREAMS TOKENS PERIOD PID    one line: how many tokens came; how long after they were
+ *       sent, from when all streams had begun (median, p99 and the most, in microseconds); by how much the memory of PID grew, in
+ *       KiB a stream; how long it took until all had begun, in milliseconds
  *   bench-streams idle PLACE PATH CLIENTS PID                  one line: by how much it grew for each connection that has asked
  *       once and then stays, in KiB
  *   bench-streams gone PLACE PATH STREAMS TOKENS PERIOD        closes one after the other in mid-stream; a line "ID NANOSECONDS" for
@@ -39,7 +39,9 @@ static struct engine place;
 static const char *path;
 static struct stream *streams;
 static double *late_us;
-static size_t n_late, most_late;
+static size_t n_late, most_late, heard;
+static size_t to_begin; /* streams without a token */
+static uint64_t begun;  /* when the last one had its first */
 
 /* ---- Asking */
 
@@ -79,8 +81,10 @@ static double memory_of(int pid)
 
 static void hear_token(struct stream *s, uint64_t now)
 {
-    s->tokens++;
-    if (n_late < most_late)
+    heard++;
+    if (s->tokens++ == 0 && --to_begin == 0)
+        begun = now;
+    if (to_begin == 0 && n_late < most_late)
         late_us[n_late++] = ((double)now - (double)s->stamp) / 1000;
 }
 
@@ -134,27 +138,30 @@ static void load(size_t n, unsigned tokens, unsigned period, int pid)
     double before = memory_of(pid), grown = 0;
 
     most_late = n * tokens;
+    to_begin = n;
     late_us = calloc(most_late, sizeof *late_us);
+    uint64_t start = now_ns();
     for (size_t i = 0; i < n; i++)
         streams[i].fd = engine_connect(&place);
     int poller = watch_all(n);
     for (size_t i = 0; i < n; i++)
         ask(streams[i].fd, (unsigned)i, tokens, period);
     bool looked = false;
-    while (n_late < most_late) {
+    while (heard < most_late) {
         struct epoll_event events[256];
         int ready = epoll_wait(poller, events, 256, SILENCE);
         if (ready <= 0)
             break;
         for (int i = 0; i < ready; i++)
             hear(events[i].data.ptr);
-        if (!looked && n_late >= most_late / 2) {
+        if (!looked && heard >= most_late / 2) {
             looked = true;
             grown = (memory_of(pid) - before) / (double)n;
         }
     }
-    printf("%zu %.0f %.0f %.0f %.1f\n", n_late, percentile(late_us, n_late, 0.5),
-           percentile(late_us, n_late, 0.99), percentile(late_us, n_late, 1), grown);
+    printf("%zu %.0f %.0f %.0f %.1f %.0f\n", heard, percentile(late_us, n_late, 0.5),
+           percentile(late_us, n_late, 0.99), percentile(late_us, n_late, 1), grown,
+           (double)(begun - start) / 1e6);
 }
 
 static void hear_answer(int fd)
