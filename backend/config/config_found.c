@@ -7,11 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What was found names its home in full: /home/u/hub/x is ~/hub/x, and holds ~/hub/x/y. */
+static bool leads_into(const char *model, const char *in_home)
+{
+    size_t n = strlen(model), k = 0;
+
+    do {
+        k += strcspn(in_home + k, "/");
+        if (n > k && model[n - k - 1] == '/' && strncmp(model + n - k, in_home, k) == 0)
+            return true;
+    } while (in_home[k] && in_home[++k]);
+    return false;
+}
+
 /* A directory of Hugging Face's cache is the same model as a snapshot in it. */
 static bool loads(const struct model_config *m, const char *model)
 {
     size_t n = strlen(model);
 
+    if (model[0] == '/' && strncmp(m->model, "~/", 2) == 0)
+        return leads_into(model, m->model + 2);
     return strncmp(m->model, model, n) == 0 && (m->model[n] == '\0' || m->model[n] == '/');
 }
 

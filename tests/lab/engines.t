@@ -10,12 +10,13 @@ stand_ins=$lab_here/../stand-ins
 install -o 20001 -g 20001 -m 755 "$stand_ins"/{ollama,vllm,apptainer} "$lab_here/../../examples/hello-python" "$LAB_HOME/bin/"
 snapshot=hub/models--openai--gpt-oss-20b/snapshots/0ab1
 lab_enter -u alice login bash -c "
-	mkdir -p ~/image/bin ~/$snapshot ~/private && cp ~/bin/vllm ~/image/bin/
+	mkdir -p ~/image/bin ~/$snapshot ~/private ~/hub/models--Qwen--Qwen3.5-9B/snapshots/1 &&
+	echo '{\"max_position_embeddings\": 2048}' > ~/hub/models--Qwen--Qwen3.5-9B/snapshots/1/config.json && cp ~/bin/vllm ~/image/bin/
 	printf xxx > ~/ollama.gate; printf xxxx > ~/vllm.gate; : > ~/tiny.gguf
 	printf '#!/bin/bash\nexec ~/bin/slullamafs parrot --host \"\$2\" --port \"\$4\" --api-key-file \"\$6\"\n' > ~/image/bin/llama-server
 	chmod 755 ~/image/bin/llama-server"
 
-lab_mount 'ready_timeout = "5m"' 'setup = ["PATH=$HOME/bin:$PATH"]' 'extra_args = ["--nodelist=n1"]' <<- 'END' || bail 'no mount'
+lab_mount 'ready_timeout = "5m"' 'discover = "~/hub"' 'setup = ["PATH=$HOME/bin:$PATH"]' 'extra_args = ["--nodelist=n1"]' <<- 'END' || bail 'no mount'
 	[model.qwen]
 	engine = "ollama"
 	model = "qwen3.5:9b"
@@ -63,6 +64,10 @@ watch_arguments &
 watcher=$!
 
 asks one qwen 'two words'
+ok 'what is in the cache of Hugging Face over there is found' wait_for 60 test -d "$M/Qwen-Qwen3.5-9B"
+is 'for vLLM, under its own name' "$(status_of Qwen-Qwen3.5-9B engine) $(status_of Qwen-Qwen3.5-9B served_model)" 'vllm Qwen/Qwen3.5-9B'
+like 'with the context that it says' "$(sed -n '/^\[model."Qwen-Qwen3.5-9B"\]/,/^\[/p' "$M/config")" 'max_model_len = 2048'
+is 'what is configured is not found once more' "$(ls -d "$M"/openai* 2> /dev/null)" ''
 asks two other 'from another Ollama'
 asks three oss 'three words here'
 asks four boxed 'in a box'

@@ -91,6 +91,38 @@ static void what_is_there_is_not_found_again(void **state)
     config_free(c);
 }
 
+static void what_is_there_by_its_way_from_home_is_not_found_again(void **state)
+{
+    static const struct {
+        const char *mine, *found;
+        int rc;
+    } rows[] = {
+        { "~/hub/models--a--b", "/home/u/hub/models--a--b", -EEXIST },
+        { "~/hub/models--a--b/snapshots/1", "/home/u/hub/models--a--b", -EEXIST },
+        { "~/models--a--b", "/home/u/models--a--b", -EEXIST },
+        { "~/hub/models--a--b", "/home/u/hub/models--a--b2", 0 },
+        { "~/hub/models--a--b", "/home/u/hub2/models--a--b", 0 },
+        { "~/", "/home/u/hub/models--a--b", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct config *c = NULL;
+        struct err e = { "" };
+        char all[512];
+        snprintf(all, sizeof all,
+                 "[mount]\nstate_dir = '/s'\nruntime_dir = '/r'\n[cluster.c]\nkind = 'local'\n"
+                 "[model.mine]\nengine = 'vllm'\nmodel = '%s'\n",
+                 rows[i].mine);
+        if (config_parse(all, strlen(all), "/f.toml", &c, &e) < 0)
+            fail_msg("%s", e.text);
+        int rc = add(c, "c", "x/y", "vllm", rows[i].found, &e);
+        if (rc != rows[i].rc)
+            fail_msg("%s, %s: %d", rows[i].mine, rows[i].found, rc);
+        config_free(c);
+    }
+}
+
 static void what_cannot_be_a_model_leaves_all_as_it_was(void **state)
 {
     struct config *c = open_it();
@@ -112,6 +144,7 @@ int main(void)
         cmocka_unit_test(one_gets_what_its_cluster_says),
         cmocka_unit_test(one_of_a_share_gets_what_that_says_of_the_job),
         cmocka_unit_test(what_is_there_is_not_found_again),
+        cmocka_unit_test(what_is_there_by_its_way_from_home_is_not_found_again),
         cmocka_unit_test(what_cannot_be_a_model_leaves_all_as_it_was),
     };
 
