@@ -7,6 +7,9 @@
 lab_start
 lab_install
 
+install -o 20001 -g 20001 -m 755 "$lab_here/../stand-ins/ollama" "$LAB_HOME/bin/"
+lab_enter -u alice login mkdir -p private
+
 lab_mount 'idle_timeout = "10m"' <<- END || bail 'no mount'
 	[model.two]
 	engine = "parrot"
@@ -24,6 +27,16 @@ lab_mount 'idle_timeout = "10m"' <<- END || bail 'no mount'
 	time = "2m"
 	keep_alive = "extend"
 	engine_args = ["--rate", "20"]
+	[model.qwen]
+	engine = "ollama"
+	share = "gpu"
+	replicas = 2
+	model = "qwen3.5:9b"
+	binary = "~/bin/ollama"
+	models_dir = "~/private/models"
+	[model.llama]
+	share = "gpu"
+	model = "llama3:8b"
 END
 
 ready_jobs() {
@@ -100,4 +113,28 @@ ok 'and refused by Slurm, as an event' wait_for 30 refused_twice
 like 'and in last_error' "$(status_of timed last_error)" 'not extended'
 echo stop > "$M/timed/ctl"
 ok 'every job ends' wait_for 60 lab_no_jobs
+
+# --- a model that is loaded on demand: by the replica that has it ---
+
+by_job() { # by_job MODEL: the job that answers a question
+	(cd "$M/$1" && echo "who has $1" > ask && cat reply > /dev/null && jq -r .job history/latest/status)
+}
+echo wake > "$M/qwen/ctl"
+ok 'two Ollamas are ready' wait_for 90 ready_jobs_are qwen 2
+read -r first second < <(jq -r '.jobs[].name' "$M/qwen/status" | xargs)
+curl -sS --noproxy '*' -m 60 "$(< "$M/endpoint")/jobs/$second/api/chat" \
+	-d '{"model":"llama3:8b","stream":false,"messages":[{"role":"user","content":"x"}]}' > "$T/chat"
+is 'the second one has loaded a model' "$(jq -r .model "$T/chat")" llama3:8b
+is 'its questions go there' "$(by_job llama) $(by_job llama)" "$second $second"
+is 'those of the other to the first' "$(by_job qwen)" "$first"
+pid=$(daemon_pid)
+kill -KILL "$pid"
+wait_for 20 process_gone "$pid"
+fusermount3 -uzq "$M"
+mount_again || bail 'no mount'
+ok 'after kill -9 both are taken up' wait_for 90 ready_jobs_are qwen 2
+is 'and asked what they have loaded' "$(by_job llama)" "$second"
+like 'the gateway says who is awake' "$(curl -sS --noproxy '*' -m 60 "$(< "$M/endpoint")/api/ps" | jq -r '.models[].name' | sort | xargs)" 'llama.*qwen'
+echo stop > "$M/qwen/ctl"
+ok 'every job ends once more' wait_for 60 lab_no_jobs
 done_testing
