@@ -38,6 +38,11 @@ like 'models of a configuration' "$("$SLULLAMAFS" models -c "$T/config.toml")" '
 alone() {
 	! grep -q ' fuse.slullamafs ' /proc/self/mounts
 }
+mkdir "$XDG_CONFIG_HOME/slullamafs"
+cp "$T/config.toml" "$XDG_CONFIG_HOME/slullamafs/"
+! alone || like 'models of the configuration that is read where none is named' \
+	"$(cd / && SLULLAMAFS_CONFIG='' "$SLULLAMAFS" models)" 'parrot +parrot +repeats'
+rm "$XDG_CONFIG_HOME/slullamafs/config.toml"
 ! alone || like 'watch without a mount says what to do' "$("$SLULLAMAFS" watch 2>&1)" 'nothing of yours is mounted: mount.slullamafs'
 not_ok 'watch of a model that no mount has fails' "$SLULLAMAFS" watch no-such-model
 like 'run of a model that is not there lists those that are' \
