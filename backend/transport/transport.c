@@ -10,6 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Bytes that a stream's socket takes before its reader does; the kernel may grant less (socket(7), wmem_max). With the usual 208 KiB
+ * ssh stops writing at every full buffer, and the kernel wakes it when three quarters of it have been read. */
+#define STREAM_ROOM (1 << 20)
+
 static const struct transport_ops *const transport_kinds[] = { &openssh_ops, &ssh2_ops, &local_ops };
 
 int transport_create(struct transport **out, const struct transport_params *p, struct err *e)
@@ -206,8 +210,13 @@ int pipe_pair(int fds[2])
 
 int stream_pair(int fds[2])
 {
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0)
+    int room = STREAM_ROOM;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0) {
+        setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+        setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
         return 0;
+    }
     fds[0] = fds[1] = -1;
     return -1;
 }

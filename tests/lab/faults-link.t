@@ -61,5 +61,27 @@ for how in 'link-cut on reset' 'sshd-restarted on'; do
 	is "$name: one ssh process" "$(our_ssh | wc -l)" 1
 done
 
+# --- `run` goes on through it: what its log channel says is no reason to end the job ---
+
+phases_end
+(cd "$M" && exec setsid "$SLULLAMAFS" run ready < /dev/null > "$T/run.out" 2>&1) &
+session=$!
+says() {
+	grep -qE "$1" "$T/run.out"
+}
+ok 'run: it tells the URL' wait_for 60 says 'http://127'
+jobs[ready]=$(job_of ready)
+fault link-cut on reset
+ok 'run: the link is down' wait_for 30 eval '! cluster_is up'
+asks during ready 'asked of a session without a link'
+fault link-cut off
+answered 'run: a question asked meanwhile is answered' during 'asked of a session without a link'
+ok 'run: it goes on' kill -0 "$session"
+same_jobs 'run: with the job that it had' ready
+kill -INT "$session"
+wait "$session"
+is 'run: Ctrl-C ends it in order' $? 0
+ok 'run: and its job' wait_for 60 lab_job_is "${jobs[ready]}" CANCELLED
+
 ok 'nothing of ours complained' no_complaints
 done_testing
