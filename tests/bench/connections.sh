@@ -8,12 +8,7 @@ CONNECTIONS=${CONNECTIONS:-5000}
 # shellcheck source=peers.sh
 . "$here/peers.sh"
 
-{
-	printf '[mount]\nlog_level = "error"\n[gateway]\nlisten = "127.0.0.1:0"\n[cluster.local]\nkind = "local"\n'
-	upstream_lines
-} | mount_with || bail 'no mount'
-wake m
-peers_start
+peers_mount
 
 echo "# connections: KiB for each of $CONNECTIONS that have asked once; aim: <= 1"
 for who in nginx haproxy ours; do

@@ -136,6 +136,16 @@ peers_start() {
 	place ours "${ours##*:}"
 }
 
+# peers_mount: ours too, a local mount with the model m awake.
+peers_mount() {
+	{
+		printf '[mount]\nlog_level = "error"\n[gateway]\nlisten = "127.0.0.1:0"\n[cluster.local]\nkind = "local"\n'
+		upstream_lines
+	} | mount_with || bail 'no mount'
+	wake m
+	peers_start
+}
+
 # on_load COMMAND...: on the core of the load.
 on_load() {
 	taskset -c 1 "$@"

@@ -10,12 +10,7 @@ ROUNDS=${ROUNDS:-3} SECONDS_EACH=${SECONDS_EACH:-1} CLIENTS=${CLIENTS:-1 50 300 
 # shellcheck source=peers.sh
 . "$here/peers.sh"
 
-{
-	printf '[mount]\nlog_level = "error"\n[gateway]\nlisten = "127.0.0.1:0"\n[cluster.local]\nkind = "local"\n'
-	upstream_lines
-} | mount_with || bail 'no mount'
-wake m
-peers_start
+peers_mount
 
 post_lua
 declare -A target=([nginx]=${url[nginx]}/x [haproxy]=${url[haproxy]}/x [ours]=${url[ours]}/m/x [asked]=${url[ours]}/v1/chat/completions)

@@ -10,12 +10,7 @@ ROUNDS=${ROUNDS:-3} TOKENS=${TOKENS:-400} STREAMS=${STREAMS:-1000} EACH=${EACH:-
 # shellcheck source=peers.sh
 . "$here/peers.sh"
 
-{
-	printf '[mount]\nlog_level = "error"\n[gateway]\nlisten = "127.0.0.1:0"\n[cluster.local]\nkind = "local"\n'
-	upstream_lines
-} | mount_with || bail 'no mount'
-wake m
-peers_start
+peers_mount
 path=/v1/chat/completions
 streams() { # VERB WHO ARGS...
 	local verb=$1 who=$2

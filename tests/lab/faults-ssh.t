@@ -27,10 +27,8 @@ answers_again() {
 }
 
 # Everything that stands between the sessions must go: what is refused is the login.
-next() {
-	echo stop > "$M/parrot/ctl"
-	wait_for 30 lab_no_jobs
-	unmount && mount_again
+afresh() {
+	next && mount_again
 }
 
 # --- no way in ---
@@ -40,15 +38,15 @@ refused auth-refused 'Key was rejected by service' 'lab refuses the login: .*Per
 # Whoever refuses for good is not asked again at once, so this takes some seconds.
 fault auth-refused off
 ok 'auth-refused: the same mount answers once the login works again' wait_for 60 answers_again
-next
+afresh
 fault hostkey-unknown on
 refused hostkey-unknown 'Key was rejected by service' 'the host key of lab is not known; run .ssh -F [^ ]+ lab. once'
 fault hostkey-unknown off
-next
+afresh
 fault hostkey-changed on
 refused hostkey-changed 'Key was rejected by service' 'lab shows another host key than before.*ssh-keygen -f'
 fault hostkey-changed off
-next
+afresh
 
 fault sshd-restarted on
 asks q parrot 'let me in'
@@ -56,7 +54,7 @@ ok 'nobody listens: it is tried again and again' wait_for 20 eval '[[ $(jq -r .r
 not_ok 'nobody listens: the question waits' ended q
 fault sshd-restarted off
 answered 'nobody listens: it is answered when somebody does' q 'let me in'
-next
+afresh
 
 # --- a login, and no forward (tunnels.t has more) ---
 
@@ -65,7 +63,7 @@ asks q parrot 'through the wall'
 answered 'forward refused: a program on the login node connects' q 'through the wall'
 is 'forward refused: the status says it' "$(jq -r .tunnel "$M/clusters/lab/status")" exec
 fault forward-refused off
-next
+afresh
 
 # --- a login shell that talks ---
 

@@ -24,12 +24,6 @@ mount_key() {
 	mount_again
 }
 
-next() {
-	echo stop > "$M/parrot/ctl"
-	wait_for 30 lab_no_jobs
-	unmount
-}
-
 # accepted WORD: the last login was by such a key.
 accepted() {
 	grep 'Accepted publickey for alice' "$LAB_DIR/hosts/login/log/sshd.log" | tail -n 1

@@ -43,6 +43,20 @@ lab_mount() {
 	mount_again
 }
 
+# next: the job of the parrot and the mount are ended, for what comes after.
+next() {
+	echo stop > "$M/parrot/ctl"
+	wait_for 30 lab_no_jobs
+	unmount
+}
+
+# door_taken: the one login that MaxStartups 1 lets in at a time is on its way, by descriptor 7, which greets with $banner. To be waited
+# for, since who looked whether sshd listens may not have left yet; not in a subshell, where the connection would not stay.
+door_taken() {
+	exec 7<> "/dev/tcp/$LAB_LOGIN_ADDR/22"
+	read -r -t 20 -u 7 banner && [[ $banner == SSH-2* ]]
+}
+
 # --- asking ---
 
 # asks NAME MODEL TEXT: ask in the background, in a session of its own. $T/NAME.out grows with the answer; $T/NAME.end comes last.

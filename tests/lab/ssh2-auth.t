@@ -30,12 +30,6 @@ mount_key() {
 	mount_again
 }
 
-next() {
-	echo stop > "$M/parrot/ctl"
-	wait_for 30 lab_no_jobs
-	unmount
-}
-
 asked() {
 	cluster_is auth && [[ $(cat "$auth") == *"$1"* ]]
 }
@@ -122,11 +116,7 @@ fault second-factor off
 
 lab_enter login bash -c 'echo MaxStartups 1 > /etc/ssh/sshd_config.d/lab-strict.conf'
 sshd_restart
-door_taken() { # who looked whether sshd listens may not have left yet
-	exec 7<> "/dev/tcp/$LAB_LOGIN_ADDR/22"
-	read -r -t 20 -u 7 banner && [[ $banner == SSH-2* ]]
-}
-wait_for 20 door_taken # not in ok's subshell: the connection has to stay
+wait_for 20 door_taken
 like 'MaxStartups: the door is taken' "$banner" '^SSH-2'
 mount_again 7>&- || bail 'no mount' # who inherits it would stay in the door
 asks q parrot 'is it my turn' 7>&-

@@ -19,12 +19,6 @@ cleanup() {
 	sshd_restart
 }
 
-next() {
-	echo stop > "$M/parrot/ctl"
-	wait_for 30 lab_no_jobs
-	unmount
-}
-
 # --- only what is left after hardening ---
 
 strict <<- 'END'
@@ -69,11 +63,7 @@ next
 # --- one login at a time, and somebody stands in the door ---
 
 strict <<< 'MaxStartups 1'
-door_taken() { # who looked whether sshd listens may not have left yet
-	exec 7<> "/dev/tcp/$LAB_LOGIN_ADDR/22"
-	read -r -t 20 -u 7 banner && [[ $banner == SSH-2* ]]
-}
-wait_for 20 door_taken # not in ok's subshell: the connection has to stay
+wait_for 20 door_taken
 like 'MaxStartups: the door is taken' "$banner" '^SSH-2'
 mount_again 7>&- || bail 'no mount' # who inherits it would stay in the door
 asks q parrot 'is it my turn' 7>&-

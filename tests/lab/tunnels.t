@@ -35,12 +35,6 @@ tunnel() {
 	jq -r .tunnel "$M/clusters/lab/status"
 }
 
-next() {
-	echo stop > "$M/parrot/ctl"
-	wait_for 30 lab_no_jobs
-	unmount
-}
-
 cleanup() {
 	local node
 	for node in n1 n2; do

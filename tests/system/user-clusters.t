@@ -3,24 +3,8 @@
 #
 # A user with a cluster of his own on a shared mount: his questions are answered by jobs there, which he governs, and of which nobody
 # sees anything but he and the owner. The owner is root here, he is nobody, and a third has no cluster.
-
-# /dev/fuse and fuse.conf are opened to all in a mount namespace of this test's own.
-if [ -z "${in_private:-}" ] && [ "$(id -u)" = 0 ] && unshare -m true 2> /dev/null; then
-	in_private=1 exec unshare -m --propagation private "$0" "$@"
-fi
-. "$(dirname "$0")/lib.sh"
-
-him=65534 third=65533
-if [ "$(id -u)" != 0 ] || ! setpriv --reuid $him --regid $him --clear-groups true 2> /dev/null; then
-	echo '1..0 # SKIP a second user needs root'
-	exit 0
-fi
-chmod 711 "$T"
-if [ -n "${in_private:-}" ]; then
-	mknod -m 666 "$T/fuse" c 10 229 && mount --bind "$T/fuse" /dev/fuse
-	echo user_allow_other > "$T/fuse.conf"
-	[ ! -e /etc/fuse.conf ] || mount --bind "$T/fuse.conf" /etc/fuse.conf
-fi
+. "$(dirname "$0")/users.sh"
+him=$second
 mount_with -o allow_other <<- END || bail 'no mount'
 	[gateway]
 	listen = "unix:$T/gateway"
@@ -44,9 +28,6 @@ END
 : > "$T/gate"
 D=$M/parrot S=$M/slow
 export T M D S
-as() { # UID SCRIPT
-	timeout 60 setpriv --reuid "$1" --regid "$1" --clear-groups bash -c "$2" 2>&1
-}
 ask_as() { # UID TEXT
 	as "$1" "echo '$2' > \$D/ask; cat \$D/reply"
 }

@@ -3,24 +3,8 @@
 #
 # Two users on one mount: nothing of the one's is seen by the other, by whatever file or call. The first is root here, who mounts, and
 # the second nobody; then two that are both not root, in front of whom the daemon has no privilege to hide behind.
-
-# /dev/fuse and fuse.conf are opened to all in a mount namespace of this test's own.
-if [ -z "${in_private:-}" ] && [ "$(id -u)" = 0 ] && unshare -m true 2> /dev/null; then
-	in_private=1 exec unshare -m --propagation private "$0" "$@"
-fi
-. "$(dirname "$0")/lib.sh"
-
-them=65534 third=65533
-if [ "$(id -u)" != 0 ] || ! setpriv --reuid $them --regid $them --clear-groups true 2> /dev/null; then
-	echo '1..0 # SKIP a second user needs root'
-	exit 0
-fi
-chmod 711 "$T"
-if [ -n "${in_private:-}" ]; then
-	mknod -m 666 "$T/fuse" c 10 229 && mount --bind "$T/fuse" /dev/fuse
-	echo user_allow_other > "$T/fuse.conf"
-	[ ! -e /etc/fuse.conf ] || mount --bind "$T/fuse.conf" /etc/fuse.conf
-fi
+. "$(dirname "$0")/users.sh"
+them=$second
 mount_with -o allow_other <<- END || bail 'no mount'
 	[gateway]
 	listen = "unix:$T/gateway"
@@ -36,9 +20,6 @@ END
 : > "$T/gate"
 D=$M/parrot S=$M/slow
 export T M D S
-as() { # UID SCRIPT
-	timeout 60 setpriv --reuid "$1" --regid "$1" --clear-groups bash -c "$2" 2>&1
-}
 # Words that stand in nothing but what a user asked, got or tried.
 secret=zebra-of-the-first theirs=yak-of-the-second
 
