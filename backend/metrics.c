@@ -80,6 +80,24 @@ static void wakes(const struct shown *v, struct buf *out)
                  model_wakes(v->models[i]));
 }
 
+static void wake_times(const struct shown *v, struct buf *out)
+{
+    static const char *const phases[WAKE_PHASES] = { "queued", "starting" };
+
+    family(out, "wake_seconds", "summary",
+           "What jobs took until they ran, and from there until they answered.");
+    for (size_t i = 0; i < v->house->cfg->n_models; i++) {
+        const char *name = model_config(v->models[i])->name;
+        for (int p = 0; p < WAKE_PHASES; p++) {
+            struct wake_time t = model_wake_time(v->models[i], (enum wake_phase)p);
+            buf_addf(out, "slullamafs_wake_seconds_sum{model=\"%s\",phase=\"%s\"} %.3f\n", name, phases[p],
+                     t.seconds);
+            buf_addf(out, "slullamafs_wake_seconds_count{model=\"%s\",phase=\"%s\"} %u\n", name, phases[p],
+                     t.n);
+        }
+    }
+}
+
 static void jobs(const struct shown *v, struct buf *out)
 {
     int count[JOB_ENDED + 1] = { 0 };
@@ -152,6 +170,7 @@ void metrics_text(struct house *h, uid_t uid, struct buf *out)
     model_states(&v, out);
     model_figures(&v, out);
     wakes(&v, out);
+    wake_times(&v, out);
     jobs(&v, out);
     clusters(&v, out);
     store(h, out);

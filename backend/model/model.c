@@ -306,6 +306,11 @@ unsigned model_wakes(const struct model *m)
     return m->wakes;
 }
 
+struct wake_time model_wake_time(const struct model *m, enum wake_phase phase)
+{
+    return m->wake_times[phase];
+}
+
 /* A person asks: nothing of the past stands in the way. */
 void model_want(struct model *m)
 {

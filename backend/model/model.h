@@ -91,6 +91,14 @@ void model_counts(const struct model *m, int *waiting, int *active); /* also how
 unsigned
 model_wakes(const struct model *m); /* jobs that were asked for; those of a share count for its first */
 
+/* What those took that became healthy: until they ran, and from there. */
+enum wake_phase { WAKE_QUEUED, WAKE_STARTING, WAKE_PHASES };
+struct wake_time {
+    double seconds; /* of all together */
+    unsigned n;
+};
+struct wake_time model_wake_time(const struct model *m, enum wake_phase phase);
+
 /* ---- for exchange.c, job.c and prompt.c */
 void model_requeue(struct model *m, struct exchange *x); /* lost before its first text: first in line again */
 void model_post_dispatch(struct model *m); /* soon: hand out what waits to the slots that are free */

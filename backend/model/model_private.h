@@ -46,6 +46,7 @@ struct model {
     int n_held; /* of those that wait: no slot would take them */
     bool woken; /* without a question, and it is not ready yet */
     unsigned wakes;
+    struct wake_time wake_times[WAKE_PHASES];
     struct timer *idle;
     struct timespec idle_since; /* zero while it is busy or not READY */
     uint64_t idle_ms;           /* the same by mono_ms() */

@@ -25,13 +25,24 @@ static void learn(double *known, double seconds)
     *known = seconds > *known ? seconds : *known + (seconds - *known) / 4;
 }
 
+static void count(struct wake_time *t, double seconds)
+{
+    t->seconds += seconds;
+    t->n++;
+}
+
 void model_learn_start(struct model *m, const struct job *j)
 {
     if (!j->running_ms || !j->healthy_ms)
         return;
-    if (j->queued_ms && j->running_ms > j->queued_ms)
-        learn(&m->queue_s, (double)(j->running_ms - j->queued_ms) / 1000);
-    learn(&m->start_s, (double)(j->healthy_ms - j->running_ms) / 1000);
+    if (j->queued_ms && j->running_ms > j->queued_ms) {
+        double queued = (double)(j->running_ms - j->queued_ms) / 1000;
+        learn(&m->queue_s, queued);
+        count(&m->wake_times[WAKE_QUEUED], queued);
+    }
+    double starting = (double)(j->healthy_ms - j->running_ms) / 1000;
+    learn(&m->start_s, starting);
+    count(&m->wake_times[WAKE_STARTING], starting);
 }
 
 void model_learn_answer(struct model *m, double seconds)

@@ -200,6 +200,8 @@ fi
 like 'requests by model, key and code' "$(grep requests_total "$T/metrics")" 'gateway_requests_total\{model="parrot",key="ann",code="200"\} 3'
 like 'tokens' "$(grep tokens_total "$T/metrics")" 'gateway_tokens_total\{model="parrot",key="ann",kind="completion"\} 6'
 like 'wakes' "$(grep wakes "$T/metrics")" 'wakes_total\{model="parrot"\} 1'
+like 'and what they took' "$(grep wake_seconds "$T/metrics")" 'wake_seconds_sum\{model="parrot",phase="starting"\} [0-9.]*[1-9]'
+like 'by phase' "$(grep wake_seconds "$T/metrics")" 'wake_seconds_count\{model="parrot",phase="starting"\} 1'
 used() {
 	[ "$(key list --usage | awk '$3 == "ann" { print $4, $5, $6 }')" = "$1" ]
 }
