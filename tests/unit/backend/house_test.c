@@ -225,7 +225,7 @@ static void changes_are_counted_and_the_passing_of_time_is_none(void **state)
     struct prompt *p = ask("a");
     assert_true(rig.h->changes > before);
     expect_answer(p, "a");
-    turn(300);
+    pass(300);
     before = rig.h->changes;
     HOLDS(700, rig.h->changes == before);
 }

@@ -52,6 +52,13 @@ static inline void turn(uint64_t ms)
     timer_stop(rig.tick);
 }
 
+/* Turns for so long, whatever happens meanwhile. */
+static inline void pass(uint64_t ms)
+{
+    for (uint64_t end = mono_ms() + ms, now; (now = mono_ms()) < end;)
+        turn(end - now);
+}
+
 #define WAIT(condition)                                                                                      \
     do {                                                                                                     \
         uint64_t wait_end_ = mono_ms() + WAIT_MS;                                                            \

@@ -23,7 +23,7 @@ static void a_ready_model_costs_no_queries_while_nothing_happens(void **state)
     rig_open("", "");
     expect_answer(ask("a"), "a");
     WAIT(model_is(MODEL_READY));
-    turn(200); /* what was asked before it was ready is answered */
+    pass(200); /* what was asked before it was ready is answered */
     unsigned before = queries();
     HOLDS(1500, queries() == before);
     expect_answer(ask("b"), "b");
@@ -38,7 +38,7 @@ static void a_ready_model_lets_the_loop_sleep(void **state)
     (void)state;
     rig_open("", "");
     expect_answer(ask("a"), "a");
-    turn(500);
+    pass(500);
     uint64_t end = mono_ms() + 2000;
     timer_start_ms(rig.tick, 2000);
     while (mono_ms() < end) {

@@ -181,10 +181,11 @@ static void one_cancelled_while_healthy_and_idle_leaves_the_model_asleep(void **
 static void a_question_after_a_cancel_is_answered_by_another_job_at_once(void **state)
 {
     (void)state;
-    /* The scheduler takes its time, so that the first job is ENDING for long. */
-    rig_open("\"parrot=--delay 20@1\", \"query-fails=100000@3\"", "slots = 1");
+    rig_open("\"parrot=--delay 20@1\", \"query-fails=1@100000\"", "slots = 1");
     struct prompt *under_way = ask("a"), *waits = ask("b");
     WAIT(under_way->x.state == EXCHANGE_SENT);
+    /* From now on the scheduler tells nothing, so that the first job is ENDING for long. */
+    strcpy(rig.h->clusters[0]->cfg->fake.v[1], "query-fails=100000@1");
     job_cancel(nth_job(1), "by hand");
     struct prompt *after = ask("c"); /* before the model has heard of it */
     expect_end(under_way, EXCHANGE_FAILED, -ECANCELED, "the job was cancelled");
@@ -347,11 +348,11 @@ static void one_that_is_requeued_runs_again_under_its_id(void **state)
 static void one_that_is_requeued_while_it_is_idle_becomes_ready_again(void **state)
 {
     (void)state;
-    rig_open("\"requeue=0.8\", \"queue=0.2\"", "");
+    rig_open("\"requeue=0.8\", \"queue=1.5\"", "");
     model_wake(the_model());
     WAIT(job_is(1, JOB_HEALTHY));
     int port = nth_job(1)->port;
-    turn(1000);
+    pass(1000);
     job_suspect(nth_job(1), "the calm interval is too long for a test");
     WAIT(job_is(1, JOB_PENDING));
     WAIT(model_is(MODEL_QUEUED));
@@ -367,7 +368,7 @@ static void a_suspended_one_gets_no_questions_until_it_runs_again(void **state)
     rig_open("\"suspend=0.8:1\"", "");
     model_wake(the_model());
     WAIT(job_is(1, JOB_HEALTHY));
-    turn(1000);
+    pass(1000);
     job_suspect(nth_job(1), "the calm interval is too long for a test");
     WAIT(nth_job(1)->sched == SCHED_SUSPENDED);
     assert_false(job_has_slot(nth_job(1)));

@@ -93,7 +93,7 @@ static void one_that_is_lost_is_replaced_while_the_others_answer(void **state)
     rig_open("\"preempt=1.5@1\"", "replicas = 2");
     expect_answer(ask("a"), "a");
     WAIT(count(JOB_HEALTHY) == 2);
-    turn(1500);
+    pass(1500);
     job_suspect(nth_job(1), "the calm interval is too long for a test");
     WAIT(job_is(1, JOB_ENDED));
     assert_true(model_is(MODEL_READY));

@@ -517,7 +517,7 @@ static void a_model_whose_job_ends_while_nobody_asks_falls_asleep_with_the_reaso
     rig_open("\"fail=0.8\"", "");
     model_wake(the_model());
     WAIT(model_is(MODEL_READY));
-    turn(1000);
+    pass(1000);
     job_suspect(nth_job(1), "the calm interval is too long for a test");
     WAIT(model_is(MODEL_ASLEEP));
     json_t *s = model_status(the_model());
