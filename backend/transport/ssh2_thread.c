@@ -233,10 +233,10 @@ static ssize_t send_cb(libssh2_socket_t fd, const void *data, size_t len, int fl
 {
     struct ssh2_thread *t = *abstract;
 
+    if (t->lost) /* first: the number of a socket that is closed may be somebody else's */
+        return -t->lost;
     if (fd != t->socket)
         return send(fd, data, len, flags | MSG_NOSIGNAL) < 0 ? -errno : (ssize_t)len;
-    if (t->lost)
-        return -t->lost;
     buf_add(&t->out, data, len);
     return ssh2_flush(t) ? (ssize_t)len : -t->lost;
 }
@@ -246,10 +246,10 @@ static ssize_t recv_cb(libssh2_socket_t fd, void *data, size_t len, int flags, v
     struct ssh2_thread *t = *abstract;
 
     (void)flags;
-    if (fd != t->socket)
-        return agent_says(t, fd, data, len);
     if (t->lost)
         return -t->lost;
+    if (fd != t->socket)
+        return agent_says(t, fd, data, len);
     if (t->give_up) {
         t->give_up = false;
         return -ETIMEDOUT;
