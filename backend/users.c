@@ -29,7 +29,7 @@ uid_t users_view(const struct house *h, uid_t uid)
     if (sees_all(h, uid))
         return h->uid;
     for (size_t i = 0; k && i < h->cfg->n_users; i++)
-        if (h->cfg->users[i]->cluster == k)
+        if (h->cfg->users[i]->cluster == k && !sees_all(h, h->cfg->users[i]->uid))
             return h->cfg->users[i]->uid;
     return USERS_STRANGER;
 }

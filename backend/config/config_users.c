@@ -49,7 +49,8 @@ static int find_uid(const struct reading *r, struct user_config *u)
 {
     uid_t uid = 0;
 
-    uid_of(u->name, &uid);
+    if (uid_of(u->name, &uid) < 0) /* it had one when its name was checked */
+        return err_set(r->e, -EINVAL, "[user.%s]: this machine has no such user any more", u->name);
     const struct user_config *other = config_user(r->c, uid);
     u->uid = uid;
     if (!other)
