@@ -116,7 +116,7 @@ static void dispatch(const struct request *r, const struct route_at *at)
         if (row->methods && !http_list_has(row->methods, r->head->method))
             connection_wrong_method(r->conn, row->methods);
         else if (r->partial && !takes_beginning(row))
-            connection_await_body(r->conn);
+            connection_error(r->conn, 413, "the body of this request is longer than 1 MiB, and no engine's");
         else
             row->answer(r, at);
         return;

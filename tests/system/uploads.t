@@ -47,6 +47,7 @@ cat > "$T/service.py" <<- 'END'
 mount_with <<- END || bail 'no mount'
 	[gateway]
 	listen = "127.0.0.1:0"
+	cors_origins = ["https://page.example"]
 	[model.parrot]
 	engine = "parrot"
 	[model.store]
@@ -71,6 +72,14 @@ is 'and in chunks' "$("${C[@]}" -H 'Transfer-Encoding: chunked' --data-binary @-
 head -c 40000000 "$T/body" > "$T/part"
 sum=$(python3 -c 'import sys, zlib; print(zlib.crc32(open(sys.argv[1], "rb").read()))' "$T/part")
 is 'on one connection with what follows' "$("${C[@]}" --data-binary "@$T/part" "$U/store/up" --next "${C[@]:1}" -w ' %{num_connects}' "$U/store/up")" "40000000 ${sum} Nonepage 0"
+
+# --- where nobody reads it
+
+head -c 3000000 "$T/body" > "$T/three"
+preflight=(-X OPTIONS -H 'Origin: https://page.example' -H 'Access-Control-Request-Method: POST')
+is 'a preflight with a long body is answered once, and the connection ends' \
+	"$("${C[@]}" -i "${preflight[@]}" -H Expect: --data-binary "@$T/three" "$U/v1/models" | grep -ciE '^HTTP/1.1 200|^connection: close')" 2
+is 'a page keeps no long body' "$("${C[@]}" -X GET -H Expect: --data-binary "@$T/three" -o "$T/page" -w '%{http_code}' "$U/")" 413
 
 # --- a service that does not read
 before=$(rss)
