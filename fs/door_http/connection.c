@@ -133,12 +133,14 @@ static int head_cb(void *arg, const struct http_head *h)
 static void answer_request(struct connection *c)
 {
     c->due = false;
-    if (c->preflight)
+    if (c->preflight) {
+        c->coming = !c->answering; /* nobody reads the rest of its body, so that the connection ends */
         connection_answer(c, 200, "text/plain", "", 0);
-    else if (c->answering)
+    } else if (c->answering) {
         route_request(&c->request);
-    else
+    } else {
         body_show(c);
+    }
 }
 
 /* What is sent is read now: a request, or the rest of one that is being answered. */
@@ -211,28 +213,38 @@ static bool client_is_gone(struct connection *c, bool *silent)
 /* One that will say no more may have only closed its writing side, or be gone behind a network or a proxy, and the
  * two look alike until something is written: then the kernel of one that is gone refuses it. A second 100 is no harm
  * to anybody (RFC 9110 15.2). */
-static bool knock(struct connection *c)
+static void knock(struct connection *c)
 {
-    if (c->knocked)
-        return false;
-    c->knocked = true;
     if (c->record.first_ms && c->answerer && c->answerer->silent)
         c->answerer->silent(c->arg);
     else if (!c->record.first_ms && c->request.head && c->request.head->minor >= 1)
         connection_put(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-    return true;
+}
+
+/* Once where it has closed its writing side. From one that is not read from that cannot be heard: after 1, 10 and 100 s, since there are
+ * clients that take no more than five such answers. */
+static bool is_time_to_knock(struct connection *c, bool silent)
+{
+    c->looks++;
+    if (!c->stuffed)
+        return silent && c->looks == 1;
+    return c->looks == 1000 / GONE_DEAF_MS || c->looks == 10000 / GONE_DEAF_MS ||
+           c->looks == 100000 / GONE_DEAF_MS;
 }
 
 static void look_for_client(struct connection *c)
 {
     bool silent;
 
-    if (client_is_gone(c, &silent))
+    if (client_is_gone(c, &silent)) {
         connection_close(c);
-    else
-        timer_start_ms(c->timer, c->stuffed || (silent && knock(c)) ? GONE_DEAF_MS
-                                 : silent                           ? GONE_NEXT_MS
-                                                                    : IDLE_MS);
+        return;
+    }
+    bool knocks = is_time_to_knock(c, silent);
+    if (knocks)
+        knock(c);
+    if (!c->closed)
+        timer_start_ms(c->timer, c->stuffed || knocks ? GONE_DEAF_MS : silent ? GONE_NEXT_MS : IDLE_MS);
 }
 
 static void timer_cb(void *arg)

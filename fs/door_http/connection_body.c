@@ -13,7 +13,8 @@
 
 /* Bytes: a long conversation, or a picture or two. More is not kept of a body that goes by. */
 #define BODY_WINDOW (1 << 20)
-#define BODY_RATE   1024 /* bytes a second that a body has at the least, beyond its first BODY_MS */
+#define BODY_RATE   1024       /* bytes a second that a body has at the least, beyond its first BODY_MS */
+#define COMING_RATE (32 << 10) /* the same of one that goes by: it keeps an engine's slot */
 
 void body_begin(struct connection *c)
 {
@@ -37,7 +38,7 @@ bool body_goes_on(struct connection *c)
     uint64_t ms = mono_ms() - c->body_ms;
 
     timer_start_ms(c->timer, BODY_MS);
-    return ms <= BODY_MS || c->body_got / BODY_RATE >= (ms - BODY_MS) / 1000;
+    return ms <= BODY_MS || c->body_got / (c->coming ? COMING_RATE : BODY_RATE) >= (ms - BODY_MS) / 1000;
 }
 
 /* ---- Looking at it */

@@ -59,7 +59,7 @@ struct connection {
     bool half_closed;      /* the client sends no more */
     bool stuffed;          /* the stash, or who gets what the client says, is full: we do not read */
     bool upgraded;         /* what comes and goes is no HTTP any more; while answering */
-    bool knocked;          /* see knock() */
+    unsigned looks;        /* whether the client is there, of this request: see knock() */
     bool said_all;         /* and the answerer knows that the client is half closed */
     bool wants_drain;
     bool keep;    /* the client would */

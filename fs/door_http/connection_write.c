@@ -157,7 +157,8 @@ void connection_done(struct connection *c, bool keep)
     http_reader_forget(c->reader);
     c->request = (struct request){ .conn = c, .house = c->house };
     timer_start_ms(c->timer, IDLE_MS);
-    c->upgraded = c->knocked = false;
+    c->upgraded = false;
+    c->looks = 0;
     connection_take_more(c);
     if (keep) {
         connection_next(c);

@@ -48,6 +48,8 @@ void relay_body_wanted(void *arg)
 /* Something moves: neither side is silent. */
 static void stir(struct relay *r)
 {
+    if (r->paused) /* the engine waits for its reader, whose time is not counted */
+        return;
     if (r->queued)
         exchange_alive(&r->x);
     else if (r->patience_ms)
