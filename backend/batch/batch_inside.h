@@ -85,7 +85,7 @@ struct batch {
     /* batch_pump.c */
     struct list lines; /* taken from in.jsonl and without a written result, in its order */
     int n_lines, n_out;
-    int most_out;                    /* more at a time had answers that were too long together; 0 = they have not */
+    int most_out;                    /* grows by one an answer; 0: no answers were too long together */
     size_t line_bytes;               /* of those */
     size_t result_bytes;             /* of results that are not written */
     uint32_t next;                   /* lines from here on were not looked at */

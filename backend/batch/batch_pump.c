@@ -86,6 +86,8 @@ static void line_answered(struct batch_line *l, const struct call *c)
                               .body = c->answer.data,
                               .len = c->answer.len };
 
+    if (l->batch->most_out > 0) /* the long answers that filled the room may have been another batch's */
+        l->batch->most_out++;
     line_over(l, &a);
 }
 
@@ -133,8 +135,7 @@ static void failed(struct batch_line *l, const struct call *c)
     } else if (c->x.rc == -ENOBUFS) {
         l->state = LINE_RESTING;
         l->due_ms = mono_ms() + REST_LINE_MS;
-        b->most_out =
-            b->n_out > 1 ? b->n_out / 2 : 1; /* for the rest of this run: its answers are that long */
+        b->most_out = b->n_out > 1 ? b->n_out / 2 : 1;
     } else if (!c->sent) {
         l->state = LINE_READY;
         rest(b, why);

@@ -148,8 +148,10 @@ static void call_changed(struct exchange *x)
 {
     struct call *c = call_of(x);
 
-    if (x->state == EXCHANGE_WAITING)
+    if (x->state == EXCHANGE_WAITING) {
         c->sent = false;
+        empty_answer(c); /* of the engine that was lost */
+    }
     tell(c);
 }
 
