@@ -33,7 +33,10 @@ static bool is_told(const struct chat *c)
 {
     const struct job *j = c->limit && c->limit_job ? house_job(c->house, c->limit_job) : NULL;
 
-    return j && job_live(j) && model_has_job(c->model, j) && (drops(c) || !j->cluster->remote);
+    const struct model *m =
+        j ? model_beside(c->model, j->cluster->cfg) : NULL; /* its user may have a cluster */
+
+    return m && job_live(j) && model_has_job(m, j) && (drops(c) || !j->cluster->remote);
 }
 
 int64_t chat_limit(const struct chat *c)

@@ -110,10 +110,10 @@ void messages_add_object(struct messages *m, const json_t *message)
 {
     struct buf shown = { 0 };
     char *json = json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    enum role role = messages_role(message)->role;
 
     if (!json)
         return;
+    enum role role = messages_role(message)->role;
     show_message(message, role, json, &shown);
     append(m, &(struct message){ .json = json,
                                  .role = role,
