@@ -52,7 +52,7 @@ struct http_handler {
 };
 
 /* head  complete request head, ending in the empty line, with Content-Length where there is a body; copied
- * body  borrowed until an answer begins or the request ends: one of a hundred megabytes is not copied; may be NULL
+ * body  borrowed until http_request_sent() or the request ends: one of a hundred megabytes is not copied; may be NULL
  * h     borrowed until end: mostly a static table */
 struct http_request *http_client_send(struct http_client *c, const char *head, size_t head_len,
                                       const void *body, size_t body_len, const struct http_handler *h,

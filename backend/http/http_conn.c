@@ -120,7 +120,7 @@ static void finish(struct http_conn *conn, bool clean)
     /* The connection is given back before `end` is called, so that a request sent from there finds it. An
      * answer that came before the whole request was sent leaves a connection on which the rest would be taken
      * for the next one. */
-    if (clean && conn->keep && http_request_all_sent(r))
+    if (clean && conn->keep && !conn->write_dead && http_request_all_sent(r))
         http_client_recycle(conn);
     else
         http_conn_close(conn);
