@@ -128,6 +128,20 @@ static void accept_cb(uv_poll_t *p, int status, int events)
     }
 }
 
+/* The next free port may be the one where a server of this machine is to be: we would be connected to ourselves. */
+static int check_not_itself(const struct connect *c, struct err *e)
+{
+    const char *colon = strrchr(c->socket.url, ':');
+
+    if (*c->way.host || !colon || atoi(colon + 1) != c->way.port)
+        return 0;
+    return err_set(
+        e, -EADDRINUSE,
+        "port %d of this machine is the one to connect to, and nobody listens there; `slullamafs serve` "
+        "starts a server, --local-port gives another port to listen at",
+        c->way.port);
+}
+
 static int listen_here(struct connect *c, const struct slullama_args *args, struct err *e)
 {
     char where[32];
@@ -136,6 +150,8 @@ static int listen_here(struct connect *c, const struct slullama_args *args, stru
     int rc = listen_open(where, args->given.v[GIVEN_LOCAL_PORT] != NULL, &c->socket, e);
     if (rc == -EADDRINUSE)
         err_set(e, rc, "%s is taken by another program; --local-port gives another one", where);
+    if (rc == 0)
+        rc = check_not_itself(c, e);
     if (rc < 0)
         return rc;
     c->poll.data = c;

@@ -152,6 +152,9 @@ end_relay() { # NAME
 	is "$1" $? 0
 }
 like 'a token to add is needed' "$("$SLULLAMAFS" connect -c /dev/null --add-token 2>&1)" 'no token to add'
+free=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+like 'it connects to no server that is itself' \
+	"$(timeout 20 "$SLULLAMAFS" connect -c /dev/null --local-port "$free" --port "$free" 2>&1; echo " status $?")" "port $free of this machine is the one to connect to.* status [1-9]"
 relay 'connect to a server here' --port "$theirs"
 is 'looking woke nothing' "$(cat "$T/woken" 2> /dev/null)" ''
 is 'requests pass as they are' "$(http_status "$L/slullama/status") $(http_status -H 'Authorization: Bearer geheim' "$L/slullama/status")" '401 200'
