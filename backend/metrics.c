@@ -161,7 +161,7 @@ static void store(const struct house *h, struct buf *out)
     buf_addf(out, "slullamafs_store_synced_total %llu\n", (unsigned long long)c.now);
 }
 
-void metrics_text(struct house *h, uid_t uid, struct buf *out)
+void metrics_text(struct house *h, uid_t uid, bool doors, struct buf *out)
 {
     struct shown v = { h, xcalloc(h->cfg->n_models + 1, sizeof(struct model *)), uid };
 
@@ -174,7 +174,7 @@ void metrics_text(struct house *h, uid_t uid, struct buf *out)
     jobs(&v, out);
     clusters(&v, out);
     store(h, out);
-    if (h->door_figures)
+    if (h->door_figures && doors)
         h->door_figures(h->door_figures_arg, out);
     free(v.models);
 }

@@ -6,7 +6,7 @@
 /* The figures of a mount in Prometheus' text format, version 0.0.4
  * (prometheus.io/docs/instrumenting/exposition_formats): the file `metrics` and GET /metrics. */
 
-/* As this user may see them: users.h. */
-void metrics_text(struct house *h, uid_t uid, struct buf *out);
+/* As this user may see them: users.h. doors: those of the gateway too, with the names of keys and their use. */
+void metrics_text(struct house *h, uid_t uid, bool doors, struct buf *out);
 
 #endif

@@ -161,6 +161,8 @@ struct subject *subject_of_cluster(struct tree *t, const struct cluster *c);
 
 /* For `resolve` of the house's files that tell of all clusters: NULL for whoever sees all. And whose view a node is. */
 struct subject *view_of(struct tree *t, const struct node *n, const struct caller *c);
+/* The same where others than the owner see less on every shared mount. */
+struct subject *view_of_shared(struct tree *t, const struct node *n, const struct caller *c);
 uid_t view_uid(const struct tree *t, const struct node *n);
 
 /* The number of the caller's mount in /proc/self/mountinfo (0 until mounted), and the inode number of a

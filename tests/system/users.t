@@ -75,6 +75,8 @@ tell_of_all() { # UID: every file that it may read, but for its own exchanges
 }
 is 'no other file shows what the first asked' "$(tell_of_all $them | grep -c "$secret")" 0
 is 'nor to a third what the second asked or tried' "$(tell_of_all $third | grep -c "$theirs")" 0
+is 'nor of the use of keys' "$(as $them 'grep -c slullamafs_gateway "$M/metrics"')" 0
+ok 'the owner does' grep -q slullamafs_gateway "$M/metrics"
 ok 'although status, events, metrics and config can be read' as $them 'cat "$M/status" "$M/events" "$M/metrics" "$M/config" "$D/status" "$M"/jobs/*/status "$M"/clusters/*/status > /dev/null'
 for file in log env ctl parrot/env parrot/log/stdout parrot/log/stderr 'jobs/*/log/stdout' 'jobs/*/log/stderr' 'jobs/*/script' 'jobs/*/ctl' 'clusters/*/auth'; do
 	like "$file is closed" "$(as $them "head -c 1 \$M/$file")" 'Permission denied'

@@ -109,7 +109,7 @@ static bool shows(uid_t uid, const char *word)
     char *status = json_dumps(s, 0), *events = growing_tail(users_events(rig.h, uid), 100);
     struct buf figures = { 0 };
 
-    metrics_text(rig.h, uid, &figures);
+    metrics_text(rig.h, uid, true, &figures);
     bool in_status = strstr(status, word), in_events = strstr(events, word),
          in_figures = strstr(buf_str(&figures), word);
     buf_free(&figures);
