@@ -30,6 +30,7 @@ struct route {
     const char *methods; /* NULL: any, the engine decides */
     void (*answer)(const struct request *r, const struct route_at *at);
     const char *help;
+    bool passes; /* an engine gets it, a long body while it comes; we take none ourselves */
 };
 
 static bool is_web_service(const struct model *m);
@@ -43,36 +44,37 @@ static void count_tokens(const struct request *r, const struct route_at *at);
 static void change_model(const struct request *r, const struct route_at *at);
 
 static const struct route routes[] = {
-    { ROOT, "/health", "GET, HEAD", answer_health,
-      "whether the gateway works, and the states of the models" },
-    { ROOT, "/metrics", "GET, HEAD", answer_metrics, "figures in Prometheus' text format" },
+    { ROOT, "/health", "GET, HEAD", answer_health, "whether the gateway works, and the states of the models",
+      false },
+    { ROOT, "/metrics", "GET, HEAD", answer_metrics, "figures in Prometheus' text format", false },
     { ROOT, "/slullama/status", "GET, HEAD", answer_slullama_status,
-      "what slullama's clients ask its server for" },
-    { ROOT, "/traefik/config", "GET, HEAD", answer_traefik, "Traefik's dynamic configuration" },
-    { ROOT | MODEL, "/v1/models", "GET, HEAD", answer_models, "the models, awake or not" },
-    { ROOT | MODEL, "/v1/models/*", "GET, HEAD", answer_model, "one of them" },
-    { ROOT | MODEL, "/api/tags", "GET, HEAD", answer_tags, "the same in Ollama's words" },
-    { ROOT | MODEL, "/api/ps", "GET, HEAD", answer_ps, "those that are awake" },
-    { ROOT | MODEL, "/api/version", "GET, HEAD", answer_version, "which Ollama this is like" },
-    { ROOT | MODEL, "/api/show", "POST", answer_show, "one model, as far as it is known" },
-    { ROOT | MODEL, "/api/pull", "POST", answer_pull, "wakes a model and tells how far it is" },
-    { ROOT | MODEL, "/api/create", NULL, change_model, "" },
-    { ROOT | MODEL, "/api/copy", NULL, change_model, "" },
-    { ROOT | MODEL, "/api/delete", NULL, change_model, "" },
-    { ROOT | MODEL, "/api/push", NULL, change_model, "" },
-    { ROOT | MODEL, "/v1/messages/count_tokens", "POST", count_tokens, "" },
-    { ROOT, "/", "GET, HEAD", answer_page, "the page for people" },
-    { ROOT, "/ui/login", "POST", answer_login, "" },
-    { ROOT, "/ui/logout", "POST", answer_logout, "" },
-    { ROOT, "/ui/events", "GET", answer_ui_events, "what the page shows, whenever it changes" },
-    { ROOT, "/ui/models/*", "GET, HEAD, POST", answer_ui_model, "what its buttons do" },
-    { MODEL, "/", NULL, answer_root, "HEAD: whether somebody is there, as Ollama's programs ask" },
-    { ROOT, "/v1/*", NULL, by_model_field, "the OpenAI API; the \"model\" of the body says which model" },
-    { ROOT, "/api/*", NULL, by_model_field, "the Ollama API, likewise" },
-    { ROOT, "/jobs/*", NULL, behind_job, "/jobs/<name>/...: the same of one job, without the prefix" },
-    { ROOT, "/*", NULL, behind_model, "/<model>/...: the same of one model, without the prefix" },
-    { MODEL, "/*", NULL, to_model, "" },
-    { JOB, "/*", NULL, to_job, "" },
+      "what slullama's clients ask its server for", false },
+    { ROOT, "/traefik/config", "GET, HEAD", answer_traefik, "Traefik's dynamic configuration", false },
+    { ROOT | MODEL, "/v1/models", "GET, HEAD", answer_models, "the models, awake or not", false },
+    { ROOT | MODEL, "/v1/models/*", "GET, HEAD", answer_model, "one of them", false },
+    { ROOT | MODEL, "/api/tags", "GET, HEAD", answer_tags, "the same in Ollama's words", false },
+    { ROOT | MODEL, "/api/ps", "GET, HEAD", answer_ps, "those that are awake", false },
+    { ROOT | MODEL, "/api/version", "GET, HEAD", answer_version, "which Ollama this is like", false },
+    { ROOT | MODEL, "/api/show", "POST", answer_show, "one model, as far as it is known", false },
+    { ROOT | MODEL, "/api/pull", "POST", answer_pull, "wakes a model and tells how far it is", false },
+    { ROOT | MODEL, "/api/create", NULL, change_model, "", true },
+    { ROOT | MODEL, "/api/copy", NULL, change_model, "", true },
+    { ROOT | MODEL, "/api/delete", NULL, change_model, "", true },
+    { ROOT | MODEL, "/api/push", NULL, change_model, "", true },
+    { ROOT | MODEL, "/v1/messages/count_tokens", "POST", count_tokens, "", true },
+    { ROOT, "/", "GET, HEAD", answer_page, "the page for people", false },
+    { ROOT, "/ui/login", "POST", answer_login, "", false },
+    { ROOT, "/ui/logout", "POST", answer_logout, "", false },
+    { ROOT, "/ui/events", "GET", answer_ui_events, "what the page shows, whenever it changes", false },
+    { ROOT, "/ui/models/*", "GET, HEAD, POST", answer_ui_model, "what its buttons do", false },
+    { MODEL, "/", NULL, answer_root, "HEAD: whether somebody is there, as Ollama's programs ask", true },
+    { ROOT, "/v1/*", NULL, by_model_field, "the OpenAI API; the \"model\" of the body says which model",
+      true },
+    { ROOT, "/api/*", NULL, by_model_field, "the Ollama API, likewise", true },
+    { ROOT, "/jobs/*", NULL, behind_job, "/jobs/<name>/...: the same of one job, without the prefix", true },
+    { ROOT, "/*", NULL, behind_model, "/<model>/...: the same of one model, without the prefix", true },
+    { MODEL, "/*", NULL, to_model, "", true },
+    { JOB, "/*", NULL, to_job, "", true },
 };
 
 static size_t path_len(const char *path)
@@ -89,18 +91,6 @@ static bool matches(const char *pattern, const char *path)
     return len == n && memcmp(path, pattern, n) == 0;
 }
 
-/* What an engine answers may be long, and go to it while it comes. */
-static bool takes_beginning(const struct route *row)
-{
-    void (*const all[])(const struct request *, const struct route_at *) = { by_model_field, to_model, to_job,
-                                                                             behind_job, behind_model };
-
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (row->answer == all[i])
-            return true;
-    return false;
-}
-
 static void dispatch(const struct request *r, const struct route_at *at)
 {
     int where = at->job ? JOB : at->model ? MODEL : ROOT;
@@ -115,7 +105,7 @@ static void dispatch(const struct request *r, const struct route_at *at)
             continue;
         if (row->methods && !http_list_has(row->methods, r->head->method))
             connection_wrong_method(r->conn, row->methods);
-        else if (r->partial && !takes_beginning(row))
+        else if (r->partial && !row->passes)
             connection_error(r->conn, 413, "the body of this request is longer than 1 MiB, and no engine's");
         else
             row->answer(r, at);
