@@ -119,6 +119,16 @@ void relay_end_answer(struct relay *r, bool whole, bool keep)
     connection_done(c, keep && r->framing != RELAY_CLOSE);
 }
 
+void relay_stir(struct relay *r)
+{
+    if (r->paused && !r->pipe) /* the engine waits for its reader, whose time is not counted */
+        return;
+    if (r->queued && !r->pipe)
+        exchange_alive(&r->x);
+    else if (r->patience_ms)
+        timer_start_ms(r->limit, r->patience_ms);
+}
+
 static void drained(void *arg)
 {
     struct relay *r = arg;
@@ -128,8 +138,8 @@ static void drained(void *arg)
     r->paused = false;
     if (r->queued)
         exchange_paused(&r->x, false);
-    else if (r->patience_ms)
-        timer_start_ms(r->limit, r->patience_ms);
+    else
+        relay_stir(r);
     if (r->request)
         http_request_resume(r->request);
     else if (r->pipe)
@@ -260,10 +270,7 @@ static void engine_body(void *arg, const char *data, size_t len)
     struct err e;
     int rc;
 
-    if (r->queued)
-        exchange_alive(&r->x);
-    else if (r->patience_ms)
-        timer_start_ms(r->limit, r->patience_ms);
+    relay_stir(r);
     if (r->queued)
         usage_scan_feed(&r->usage, data, len);
     if ((r->spoiled || r->status >= 400) && r->odd.len < ODD_MAX)

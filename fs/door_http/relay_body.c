@@ -45,17 +45,6 @@ void relay_body_wanted(void *arg)
     connection_take_more(r->conn);
 }
 
-/* Something moves: neither side is silent. */
-static void stir(struct relay *r)
-{
-    if (r->paused) /* the engine waits for its reader, whose time is not counted */
-        return;
-    if (r->queued)
-        exchange_alive(&r->x);
-    else if (r->patience_ms)
-        timer_start_ms(r->limit, r->patience_ms);
-}
-
 bool relay_body_comes(void *arg, const char *data, size_t len)
 {
     struct relay *r = arg;
@@ -64,7 +53,7 @@ bool relay_body_comes(void *arg, const char *data, size_t len)
 
     if (!r->request)
         return false;
-    stir(r);
+    relay_stir(r);
     if (r->chunked && len > 0)
         http_write_chunk(&chunk, data, len);
     else if (r->chunked)

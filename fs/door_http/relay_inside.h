@@ -59,6 +59,7 @@ extern const struct answerer relay_answerer;
 
 void relay_send(struct relay *r, struct job *j); /* the whole request, from its beginning */
 void relay_release(struct relay *r);             /* our own hold on it goes: the client is done with */
+void relay_stir(struct relay *r);                /* something moves between the two: neither is silent */
 
 /* There is no answer, or no whole one, and sending it again is no way out. */
 void relay_fail(struct relay *r, int rc, const char *text);

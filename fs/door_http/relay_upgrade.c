@@ -8,12 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-static void stir(struct relay *r)
-{
-    if (r->patience_ms)
-        timer_start_ms(r->limit, r->patience_ms);
-}
-
 void relay_pipe_close(struct relay *r)
 {
     byte_pipe_destroy(r->pipe);
@@ -48,7 +42,7 @@ static void engine_says(void *arg, const char *data, size_t len)
         end_pipe(r);
         return;
     }
-    stir(r);
+    relay_stir(r);
     pass_on(r, data, len);
 }
 
@@ -67,7 +61,7 @@ bool relay_client_says(void *arg, const char *data, size_t len)
 {
     struct relay *r = arg;
 
-    stir(r);
+    relay_stir(r);
     if (len > 0)
         return byte_pipe_write(r->pipe, data, len);
     byte_pipe_end(r->pipe);
@@ -100,7 +94,7 @@ void relay_upgraded(void *arg, const struct http_head *h, int fd, const char *re
     timer_destroy(r->limit);
     r->limit = timer_create_on(r->house->loop, silent_cb, r);
     r->patience_ms = (uint64_t)model_config(r->model)->job.idle_timeout_s * 1000;
-    stir(r);
+    relay_stir(r);
     relay_upgrade_head(&out, h, r->job_name);
     buf_add(&out, rest, len);
     pass_on(r, out.data, out.len);
