@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define MODEL_MAX 1024 /* bytes of a name, as in a form: it is kept while the rest of the body goes by */
-
 enum state {
     BEGIN,       /* the object has to open */
     FIRST_KEY,   /* behind "{": a key, or the end */
@@ -80,8 +78,9 @@ static int keep(struct model_scan *s, const char *data, size_t len, struct err *
 {
     if (s->text == THE_MODEL) {
         buf_add(&s->facts.model, data, len);
-        if (s->facts.model.len > MODEL_MAX)
-            return err_set(e, -EINVAL, "\"model\" in the request body is longer than %d bytes", MODEL_MAX);
+        if (s->facts.model.len > MODEL_NAME_MAX)
+            return err_set(e, -EINVAL, "\"model\" in the request body is longer than %d bytes",
+                           MODEL_NAME_MAX);
     } else if (s->text == A_KEY && s->depth == 1) {
         for (size_t i = 0; i < len && s->key_len <= sizeof s->key; i++, s->key_len++)
             if (s->key_len < sizeof s->key)

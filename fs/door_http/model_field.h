@@ -22,6 +22,7 @@ struct body_facts {
 };
 
 #define MODEL_SCAN_DEPTH 512
+#define MODEL_NAME_MAX   1024 /* bytes, in a form too: it is kept while the rest of the body goes by */
 
 /* In the memory of its user; all fields but facts are model_field.c's. */
 struct model_scan {

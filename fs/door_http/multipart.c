@@ -8,8 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEAD_MAX  16384 /* bytes of a part's head: a name, a file name and a type */
-#define MODEL_MAX 1024  /* bytes of a model's name */
+#define HEAD_MAX 16384 /* bytes of a part's head: a name, a file name and a type */
 
 /* ---- "word; name=value; name="quoted value"", RFC 9110 5.6.6 */
 
@@ -172,7 +171,7 @@ static int take_content(const struct part *part, const char *body, const char *p
         return 0;
     if (out->has_model)
         return err_set(e, -EINVAL, "the form names \"model\" twice");
-    if (part->is_file || len > MODEL_MAX || memchr(p, '\0', len))
+    if (part->is_file || len > MODEL_NAME_MAX || memchr(p, '\0', len))
         return err_set(e, -EINVAL, "\"model\" in the form is no name");
     out->has_model = true;
     out->model_at = (size_t)(p - body);
