@@ -11,32 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITE_MS  5000
-#define DAYS_MAX  90
-#define FILE_MAX  (64 * 1024 * 1024) /* bytes: 90 days of several thousand keys */
-#define DAY_S     86400
-#define DATE_TEXT 11
+#define WRITE_MS 5000
+#define DAYS_MAX 90
+#define FILE_MAX (64 * 1024 * 1024) /* bytes: 90 days of several thousand keys */
+#define DAY_S    86400
+#define DATE_LEN 10 /* of 2026-12-01 */
 
 struct usage {
     char *path;
     json_t *days;
     struct timer *timer; /* runs while something is not written */
+    int64_t today;       /* days since 1970, of date */
+    char date[TIME_TEXT];
 };
 
 /* Each request asks three times, and a day has one answer. */
-static const char *today(char out[TIME_TEXT])
+static const char *today(struct usage *u)
 {
-    static int64_t day = -1;
-    static char date[TIME_TEXT];
     const time_t now = wall_now().tv_sec;
 
-    if (now / DAY_S != day) {
-        day = now / DAY_S;
-        format_time(now, date);
-        date[DATE_TEXT - 1] = '\0'; /* behind the date */
+    if (now / DAY_S != u->today || !*u->date) {
+        u->today = now / DAY_S;
+        format_time(now, u->date);
+        u->date[DATE_LEN] = '\0';
     }
-    memcpy(out, date, DATE_TEXT);
-    return out;
+    return u->date;
 }
 
 int64_t usage_day_left_s(void)
@@ -168,8 +167,8 @@ static void drop_oldest(json_t *days)
 
 static json_t *row_of(struct usage *u, const char *id, const char *name)
 {
-    char date[TIME_TEXT];
-    json_t *day = json_object_get(u->days, today(date)), *row;
+    const char *date = today(u);
+    json_t *day = json_object_get(u->days, date), *row;
 
     if (!day) {
         json_object_set_new(u->days, date, day = json_object());
@@ -202,10 +201,9 @@ void usage_add(struct usage *u, const char *id, const char *name, const struct u
         timer_start_ms(u->timer, WRITE_MS);
 }
 
-struct usage_day usage_today(const struct usage *u, const char *id)
+struct usage_day usage_today(struct usage *u, const char *id)
 {
-    char date[TIME_TEXT];
-    const json_t *row = json_object_get(json_object_get(u->days, today(date)), id);
+    const json_t *row = json_object_get(json_object_get(u->days, today(u)), id);
 
     return (struct usage_day){ json_integer_value(json_object_get(row, "requests")),
                                json_integer_value(json_object_get(row, "prompt_tokens")),

@@ -21,7 +21,7 @@ void usage_destroy(struct usage *u); /* writes what is new; NULL is allowed */
 
 /* id is a key's, name is for people. */
 void usage_add(struct usage *u, const char *id, const char *name, const struct usage_day *more);
-struct usage_day usage_today(const struct usage *u, const char *id);
+struct usage_day usage_today(struct usage *u, const char *id);
 int64_t usage_day_left_s(void); /* until the day ends, >= 1 */
 
 /* The days of a file: {"2026-11-21":{"<id>":{"name":..,"requests":..,"prompt_tokens":..,
