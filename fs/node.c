@@ -66,7 +66,7 @@ bool node_is_plain(const struct node *n)
 
 static bool differs_by_caller(const struct tree *t, const struct file_ops *file)
 {
-    return file->resolve && (!file->by_user || t->house->cfg->n_users > 0);
+    return file->resolve && (!file->by_user || t->shared);
 }
 
 bool node_may_change_name(const struct tree *t, const struct node *n)

@@ -102,7 +102,7 @@ struct file_ops {
      * plain node. Called at LOOKUP and again at OPEN, which answers ESTALE where it has changed, so that
      * the kernel looks up again. */
     struct subject *(*resolve)(struct tree *t, const struct node *n, const struct caller *c);
-    bool by_user; /* `resolve` tells users apart who have a cluster of their own: where there are none, it does not matter */
+    bool by_user; /* `resolve` tells users apart, and no more: it matters on a shared mount alone */
     /* Make the text of a snapshot file into f->text; reads then come from there. Mutually exclusive with
      * read. */
     int (*text)(struct open_file *f, struct buf *out);
@@ -161,8 +161,6 @@ struct subject *subject_of_cluster(struct tree *t, const struct cluster *c);
 
 /* For `resolve` of the house's files that tell of all clusters: NULL for whoever sees all. And whose view a node is. */
 struct subject *view_of(struct tree *t, const struct node *n, const struct caller *c);
-/* The same where others than the owner see less on every shared mount. */
-struct subject *view_of_shared(struct tree *t, const struct node *n, const struct caller *c);
 uid_t view_uid(const struct tree *t, const struct node *n);
 
 /* The number of the caller's mount in /proc/self/mountinfo (0 until mounted), and the inode number of a

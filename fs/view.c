@@ -38,22 +38,13 @@ struct subject *subject_of_cluster(struct tree *t, const struct cluster *c)
     return of_cluster(t, SUBJECT_CLUSTER, c, c->cfg);
 }
 
-static struct subject *view(struct tree *t, uid_t uid)
-{
-    return uid == t->house->uid ? NULL
-                                : subject_numbered(t, SUBJECT_VIEW, t->house, (uint64_t)uid + 1, t->uid);
-}
-
 struct subject *view_of(struct tree *t, const struct node *n, const struct caller *c)
 {
-    (void)n;
-    return view(t, t->house->open_events ? users_view(t->house, c->uid) : t->house->uid);
-}
+    uid_t view = users_view(t->house, c->uid);
 
-struct subject *view_of_shared(struct tree *t, const struct node *n, const struct caller *c)
-{
     (void)n;
-    return view(t, t->shared ? users_view(t->house, c->uid) : t->house->uid);
+    return view == t->house->uid ? NULL
+                                 : subject_numbered(t, SUBJECT_VIEW, t->house, (uint64_t)view + 1, t->uid);
 }
 
 uid_t view_uid(const struct tree *t, const struct node *n)

@@ -11,4 +11,4 @@ static void metrics_content(struct tree *t, const struct node *n, struct buf *ou
     metrics_text(tree_house(t), uid, uid == tree_house(t)->uid, out);
 }
 
-const struct file_ops file_metrics = { .content = metrics_content, .resolve = view_of_shared };
+const struct file_ops file_metrics = { .content = metrics_content, .resolve = view_of, .by_user = true };
