@@ -36,7 +36,7 @@ uid_t users_view(const struct house *h, uid_t uid)
 
 /* ---- Events: one text for each who sees less than all. */
 
-static struct cluster *find(const struct house *h, const struct cluster_config *k)
+static struct cluster *cluster_of(const struct house *h, const struct cluster_config *k)
 {
     for (size_t i = 0; k && i < h->cfg->n_clusters; i++)
         if (h->cfg->clusters[i] == k)
@@ -46,7 +46,7 @@ static struct cluster *find(const struct house *h, const struct cluster_config *
 
 struct growing *users_events(const struct house *h, uid_t uid)
 {
-    const struct cluster *c = find(h, users_cluster(h, uid));
+    const struct cluster *c = cluster_of(h, users_cluster(h, uid));
 
     if (sees_all(h, uid) || !h->open_events)
         return h->events;

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-static struct model *find(const struct model *m, const struct cluster_config *k)
+static struct model *twin_find(const struct model *m, const struct cluster_config *k)
 {
     list_for_each(t, &m->twins, struct model, twin)
     {
@@ -19,16 +19,16 @@ static struct model *find(const struct model *m, const struct cluster_config *k)
 }
 
 /* -ENOENT, -EINVAL: config_model_on(). */
-static int begin(struct model *m, const struct cluster_config *k, struct model **out, struct err *e)
+static int twin_begin(struct model *m, const struct cluster_config *k, struct model **out, struct err *e)
 {
     struct model_config *cfg;
     struct model *pool = NULL;
     int rc = 0;
 
-    if ((*out = find(m, k)))
+    if ((*out = twin_find(m, k)))
         return 0;
     if (m->pool != m) /* the first of its share has the jobs there too */
-        rc = begin(m->pool, k, &pool, e);
+        rc = twin_begin(m->pool, k, &pool, e);
     if (rc == 0)
         rc = config_model_on(m->house->cfg, m->cfg, k, &cfg, e);
     if (rc == 0)
@@ -44,14 +44,14 @@ struct model *model_on(struct model *m, const struct cluster_config *k, struct e
         return m;
     if (!k->of_users)
         return NULL;
-    return begin(m, k, &there, e) == 0 ? there : NULL;
+    return twin_begin(m, k, &there, e) == 0 ? there : NULL;
 }
 
 struct model *model_for(struct model *m, uid_t uid, struct err *e)
 {
     struct model *front = m->front ? m->front : m, *there;
     const struct cluster_config *k = users_cluster(m->house, uid);
-    int rc = k ? begin(front, k, &there, e) : -ENOENT;
+    int rc = k ? twin_begin(front, k, &there, e) : -ENOENT;
 
     return rc == 0 ? there : rc == -ENOENT ? front : NULL;
 }
@@ -65,7 +65,7 @@ struct model *model_seen_by(struct model *m, uid_t uid)
 
 const struct model *model_beside(const struct model *m, const struct cluster_config *k)
 {
-    return m->cfg->cluster == k ? m : find(m, k);
+    return m->cfg->cluster == k ? m : twin_find(m, k);
 }
 
 void model_stop_all(struct model *m, const char *why)
