@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a batch, with an engine that answers over HTTP, and over mounts. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/batch/batch.h"
 #include "backend/batch/batch_inside.h"
 #include "backend/model/model_private.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A conversation: its questions in their order, what of them becomes messages, and what the next mount has of it. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/chat/chat.h"
 #include "backend/history/record.h"
 #include "backend/settings.h"

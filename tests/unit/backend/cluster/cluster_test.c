@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* When a cluster is asked about its jobs, and what its answers do. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 
 #include <sys/stat.h>
 

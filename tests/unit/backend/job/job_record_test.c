@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The records of jobs: what is written is read, and what is wrong is passed over. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/job/job_record.h"
 
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A job from its submission to its end, with everything that a scheduler and a node can do to it. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 
 /* ---- The table */
 

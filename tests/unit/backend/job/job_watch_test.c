@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a job keeps in its working directory, read and written on the kind "local": the real script, without
  * Slurm. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include <sys/stat.h>
 
 static void open_local(const char *model)

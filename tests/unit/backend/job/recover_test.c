@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A house that was killed, and the next one of the same identity. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/job/job_record.h"
 #include "backend/job/recover.h"
 

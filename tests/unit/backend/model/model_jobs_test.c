@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A model with several jobs: begun together, kept apart, replaced, let go. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/model/model_private.h"
 
 static int count(enum job_state s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which of several jobs a question goes to. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/model/model_private.h"
 
 static int healthy_jobs(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is answered first, where several ask one model that has fewer slots. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/model/model_private.h"
 
 static bool ended_before(const struct prompt *a, const struct prompt *b)

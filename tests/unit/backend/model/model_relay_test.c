@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Time limits of jobs: they are told, more time is asked for, or a successor takes over in time. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/model/model_private.h"
 
 static bool event_says(const char *words)

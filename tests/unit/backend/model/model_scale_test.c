@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How many jobs: more when questions wait for slots, fewer when those would have been enough. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/model/model_private.h"
 
 static int healthy_jobs(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Models of one share: one set of jobs, each its own questions. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/job/job_ask.h"
 #include "backend/model/model_private.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a model, from the first question to sleep, on a cluster that does as it is told. */
-#include "../rig.h"
+#include "tests/unit/backend/rig.h"
 #include "backend/model/model_table.h"
 
 /* ---- The table */
