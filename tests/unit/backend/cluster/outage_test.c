@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A controller that is away for a quarter of an hour: nothing is given up, nothing is made twice, it is asked less and less, and
  * what was wanted meanwhile happens when it is back. */
-#include "../fast_clock.h"
+#include "tests/unit/backend/fast_clock.h"
 #include "tests/unit/backend/rig.h"
 
 #define AWAY_MS (15 * 60 * 1000)
