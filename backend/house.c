@@ -12,6 +12,7 @@
 #include "backend/chat/chat.h"
 #include "backend/cluster/cluster.h"
 #include "backend/cluster/found.h"
+#include "backend/engine/engine.h"
 #include "backend/history/history.h"
 #include "backend/identity.h"
 #include "backend/job/job.h"
@@ -165,6 +166,7 @@ void house_destroy(struct house *h)
         close(h->lock_fd);
     json_decref(h->warnings);
     json_decref(h->found);
+    json_decref(h->served);
     quotas_destroy(h->quotas);
     free(h->models);
     free(h->endpoint);
@@ -240,14 +242,34 @@ void house_stop(struct house *h, void (*cb)(void *arg), void *arg)
 
 /* ---- Looking up */
 
+static void name_served(json_t *served, const struct model_config *m, size_t at)
+{
+    struct buf name = { 0 };
+
+    engine_served_name(m, &name);
+    const char *all[] = { m->model, buf_str(&name), m->found_as };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i] && *all[i] && !json_object_get(served, all[i]))
+            json_object_set_new(served, all[i], json_integer((json_int_t)at));
+    buf_free(&name);
+}
+
 struct model *house_model(struct house *h, const char *name)
 {
-    const struct model_config *cfg = config_model(h->cfg, name);
+    int at = config_index(h->cfg, name);
 
-    for (size_t i = 0; cfg && i < h->cfg->n_models; i++)
-        if (h->cfg->models[i] == cfg)
-            return h->models[i];
-    return NULL;
+    return at < 0 ? NULL : h->models[at];
+}
+
+/* Its object is made by the first question, and grows by the models that came since. */
+struct model *house_served(struct house *h, const char *name)
+{
+    if (!h->served)
+        h->served = json_object();
+    for (; h->n_served < h->cfg->n_models; h->n_served++)
+        name_served(h->served, h->cfg->models[h->n_served], h->n_served);
+    const json_t *at = json_object_get(h->served, name);
+    return at ? h->models[json_integer_value(at)] : NULL;
 }
 
 struct cluster *house_cluster(struct house *h, const char *name)

@@ -58,6 +58,8 @@ struct house {
         recovered;    /* struct recovered (record.h): what the last mount left, until the door takes it */
     json_t *warnings; /* warnings.c's own */
     json_t *found;    /* found.c's own */
+    json_t *served;   /* what engines call the first n_served models -> index; house.c's own */
+    size_t n_served;
     int lock_fd;
     uint64_t next_exchange, next_job;
     struct {
@@ -88,6 +90,9 @@ void house_destroy(struct house *h);
 void house_stop(struct house *h, void (*cb)(void *arg), void *arg);
 
 struct model *house_model(struct house *h, const char *name); /* by key or alias, or NULL */
+/* By what a client of the gateway may call it besides: what it loads, what that is served as, or its name in a catalogue. The
+ * first of those that have it, or NULL. */
+struct model *house_served(struct house *h, const char *name);
 struct cluster *house_cluster(struct house *h, const char *name);
 struct job *house_job(struct house *h, const char *name); /* by "<cluster>.<id>", or NULL */
 json_t *house_status(struct house *h, uid_t uid); /* the root's status, as he may see it; a new reference */

@@ -261,15 +261,27 @@ static bool lives_in(const struct model *m, const struct job *j)
     return m && model_has_job(m, j);
 }
 
+struct list_sharers {
+    struct tree *tree;
+    each_f *each;
+    void *arg;
+};
+
+static void list_one_sharer(void *arg, struct model *m)
+{
+    const struct list_sharers *l = arg;
+
+    l->each(l->arg, model_config(m)->name, job_model_row, subject_of(l->tree, SUBJECT_MODEL, m));
+}
+
 /* Of these, the models are what the links are about. */
 static void list_job_models(struct tree *t, struct subject *s, each_f *each, void *arg)
 {
-    const struct house *h = tree_house(t);
+    const struct job *j = s->ptr;
+    struct list_sharers l = { t, each, arg };
 
-    for (size_t i = 0; i < h->cfg->n_models; i++)
-        if (lives_in(h->models[i], s->ptr))
-            each(arg, model_config(h->models[i])->name, job_model_row,
-                 subject_of(t, SUBJECT_MODEL, h->models[i]));
+    if (j->model)
+        model_each_sharer(j->model, list_one_sharer, &l);
 }
 
 static int find_job_model(struct tree *t, struct subject *s, const char *name, struct node *out)

@@ -78,20 +78,26 @@ static int add_implied(const struct reading *r)
 
 /* ---- Aliases */
 
-/* taken: object, name -> the model that has it. An alias equal to the model's own key says nothing new and is
- * dropped. */
-static int check_aliases(const struct reading *r, struct model_config *m, json_t *taken)
+void config_name(struct config *c, const char *name, size_t at)
 {
+    if (!json_object_get(c->names, name))
+        json_object_set_new(c->names, name, json_integer((json_int_t)at));
+}
+
+/* An alias equal to the model's own key says nothing new and is dropped. */
+static int check_aliases(const struct reading *r, size_t at)
+{
+    struct model_config *m = r->c->models[at];
     struct strings *a = &m->aliases;
     size_t kept = 0;
     int rc = 0;
 
     for (size_t i = 0; i < a->n; i++) {
-        const char *owner = json_string_value(json_object_get(taken, a->v[i]));
+        const struct model_config *owner = config_model(r->c, a->v[i]);
         if (rc == 0 && owner && strcmp(a->v[i], m->name)) {
             char *path = xasprintf("model.%s", m->name);
-            char *text =
-                xasprintf("the alias \"%s\" of [%s] is a name of [model.%s] already", a->v[i], path, owner);
+            char *text = xasprintf("the alias \"%s\" of [%s] is a name of [model.%s] already", a->v[i], path,
+                                   owner->name);
             rc = config_fail_at_key(r, path, "aliases", text);
             free(text);
             free(path);
@@ -99,7 +105,7 @@ static int check_aliases(const struct reading *r, struct model_config *m, json_t
         if (owner) {
             free(a->v[i]);
         } else {
-            json_object_set_new(taken, a->v[i], json_string(m->name));
+            config_name(r->c, a->v[i], at);
             a->v[kept++] = a->v[i];
         }
     }
@@ -109,16 +115,14 @@ static int check_aliases(const struct reading *r, struct model_config *m, json_t
     return rc;
 }
 
-static int check_all_aliases(const struct reading *r)
+static int name_all(const struct reading *r)
 {
-    json_t *taken = json_object();
     int rc = 0;
 
     for (size_t i = 0; i < r->c->n_models; i++)
-        json_object_set_new(taken, r->c->models[i]->name, json_string(r->c->models[i]->name));
+        config_name(r->c, r->c->models[i]->name, i);
     for (size_t i = 0; i < r->c->n_models && rc == 0; i++)
-        rc = check_aliases(r, r->c->models[i], taken);
-    json_decref(taken);
+        rc = check_aliases(r, i);
     return rc;
 }
 
@@ -188,6 +192,7 @@ int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
         return syntax_error(&r, &why);
     r.c = NEW(struct config);
     r.c->file = xstrdup(file);
+    r.c->names = json_object();
     r.found = json_object();
     rc = translate(&r, theirs, given);
     if (rc == 0)
@@ -205,7 +210,7 @@ int config_parse_as(const char *text, size_t len, const char *file, bool theirs,
     if (rc == 0)
         rc = config_settle_users(&r);
     if (rc == 0)
-        rc = check_all_aliases(&r);
+        rc = name_all(&r);
     if (rc == 0)
         rc = find_pass_unknown(&r);
     if (rc == 0)
@@ -249,6 +254,7 @@ void config_free(struct config *c)
     }
     config_clear(ROWS_MOUNT | ROWS_GATEWAY | ROWS_BATCH, c);
     json_decref(c->slullama);
+    json_decref(c->names);
     free(c->users);
     free(c->moved);
     free(c->models);
@@ -257,14 +263,16 @@ void config_free(struct config *c)
     free(c);
 }
 
+int config_index(const struct config *c, const char *name)
+{
+    const json_t *at = json_object_get(c->names, name);
+
+    return at ? (int)json_integer_value(at) : -1;
+}
+
 struct model_config *config_model(const struct config *c, const char *name)
 {
-    for (size_t i = 0; i < c->n_models; i++)
-        if (!strcmp(c->models[i]->name, name))
-            return c->models[i];
-    for (size_t i = 0; i < c->n_models; i++)
-        for (size_t j = 0; j < c->models[i]->aliases.n; j++)
-            if (!strcmp(c->models[i]->aliases.v[j], name))
-                return c->models[i];
-    return NULL;
+    int at = config_index(c, name);
+
+    return at < 0 ? NULL : c->models[at];
 }

@@ -142,6 +142,7 @@ struct config {
     size_t n_clusters;
     struct model_config **models;  /* in the file's order */
     size_t n_models;
+    json_t *names;                 /* keys and aliases -> index in models: config_index() */
     struct user_config **users;    /* no two of one uid */
     size_t n_users;
     struct model_config **moved;   /* models on clusters of users, as they were made */
@@ -217,7 +218,8 @@ int config_model_on(struct config *c, const struct model_config *m, const struct
 /* The table of that user; NULL if there is none. */
 const struct user_config *config_user(const struct config *c, uid_t uid);
 
-/* Model by key or alias; NULL if there is none. */
+/* Model by key or alias; NULL if there is none. And its index in models, or -1. */
 struct model_config *config_model(const struct config *c, const char *name);
+int config_index(const struct config *c, const char *name);
 
 #endif

@@ -57,19 +57,6 @@ static bool is_there(const struct config *c, const char *cluster, const char *or
     return yes;
 }
 
-static json_t *names_of(const struct config *c)
-{
-    json_t *taken = json_object();
-
-    for (size_t i = 0; i < c->n_models; i++) {
-        const struct model_config *m = c->models[i];
-        json_object_set_new(taken, m->name, json_true());
-        for (size_t k = 0; k < m->aliases.n; k++)
-            json_object_set_new(taken, m->aliases.v[k], json_true());
-    }
-    return taken;
-}
-
 /* Its table as it would stand in the file. */
 static json_t *whole_table(const struct config *c, const char *cluster, const json_t *table)
 {
@@ -82,6 +69,15 @@ static json_t *whole_table(const struct config *c, const char *cluster, const js
     if (first && engine && !strcmp(first->engine, engine) && !strcmp(first->cluster->name, cluster))
         config_follow_share(whole, first->said);
     return whole;
+}
+
+static void name_it(struct config *c, size_t at)
+{
+    const struct model_config *m = c->models[at];
+
+    config_name(c, m->name, at);
+    for (size_t i = 0; i < m->aliases.n; i++)
+        config_name(c, m->aliases.v[i], at);
 }
 
 static int add(struct config *c, const struct cluster_config *k, const char *name, const char *original,
@@ -97,6 +93,8 @@ static int add(struct config *c, const struct cluster_config *k, const char *nam
                               : err_set(e, -EINVAL, "a name that is not UTF-8");
     if (rc < 0 && c->n_models > before)
         config_free_model(c->models[--c->n_models]);
+    if (rc == 0)
+        name_it(c, before);
     json_decref(r.doc);
     json_decref(r.found);
     return rc;
@@ -113,11 +111,10 @@ int config_add_found(struct config *c, const char *cluster, const char *original
         return err_set(e, -EINVAL, "\"%.80s\" cannot be the name of a directory", original);
     if (is_there(c, cluster, original, table))
         return -EEXIST;
-    json_t *taken = names_of(c), *whole = whole_table(c, cluster, table);
-    char *name = name_for_found(original, taken);
+    json_t *whole = whole_table(c, cluster, table);
+    char *name = name_for_found(original, c->names);
     int rc = add(c, k, name, original, whole, e);
     free(name);
     json_decref(whole);
-    json_decref(taken);
     return rc;
 }

@@ -40,6 +40,9 @@ int config_settle_users(const struct reading *r);
 /* config_fill.c: one model, put behind the others, for which there is room. */
 int config_fill_model(const struct reading *r, const char *name, const json_t *table);
 
+/* From now on this is a name of the model at that index, unless it is one of another already. */
+void config_name(struct config *c, const char *name, size_t at);
+
 void config_free_model(struct model_config *m);
 
 int config_fill(const struct reading *r); /* config_fill.c: the structs from the tables, with the defaults */

@@ -80,15 +80,3 @@ bool engine_is_told(const struct model_config *m)
 
     return en && (en->needs_name || (m->share && *m->share && *m->model));
 }
-
-bool engine_serves(const struct model_config *m, const char *name)
-{
-    struct buf served = { 0 };
-    bool yes;
-
-    engine_served_name(m, &served);
-    yes = *name && (!strcmp(m->model, name) || !strcmp(buf_str(&served), name) ||
-                    (m->found_as && !strcmp(m->found_as, name)));
-    buf_free(&served);
-    return yes;
-}

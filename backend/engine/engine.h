@@ -51,10 +51,6 @@ void engine_served_name(const struct model_config *m, struct buf *out);
 /* Does a request have to name the model as the engine knows it? Those of a share are told apart by that. Pure. */
 bool engine_is_told(const struct model_config *m);
 
-/* Does a client of the gateway that says `name` mean this model: what it loads, what that is served as, or its
- * name in a catalogue? Pure. */
-bool engine_serves(const struct model_config *m, const char *name);
-
 /* ---- The job script: our prologue (job.sh) with the engine's lines in it. */
 
 struct script_params {

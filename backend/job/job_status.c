@@ -82,16 +82,17 @@ void job_last_words(const struct job *j, struct buf *out)
     free(tail);
 }
 
+static void add_name(void *names, struct model *m)
+{
+    json_array_append_new(names, json_string(model_config(m)->name));
+}
+
 json_t *job_models(const struct job *j)
 {
-    const struct house *h = j->cluster->house;
     json_t *names = json_array();
 
-    for (size_t i = 0; i < h->cfg->n_models; i++) {
-        const struct model *m = model_beside(h->models[i], j->cluster->cfg);
-        if (m && model_has_job(m, j))
-            json_array_append_new(names, json_string(h->cfg->models[i]->name));
-    }
+    if (j->model)
+        model_each_sharer(j->model, add_name, names);
     if (json_array_size(names) == 0)
         json_array_append_new(names, json_string(j->config->name));
     return names;

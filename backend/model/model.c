@@ -111,11 +111,10 @@ void model_event(struct model *m, enum model_state from, const char *reason)
         model_far_changed(m);
         return;
     }
-    for (size_t i = 0; i < m->house->cfg->n_models; i++) {
-        const struct model *one = model_beside(m->house->models[i], m->cfg->cluster);
-        if (one && one->pool == m)
-            house_event(m->house, "model", one->cfg->name, j ? j->name : NULL, one->cfg->cluster->name,
-                        names[from], names[m->state], reason);
+    list_for_each(one, &m->sharers, struct model, sharer)
+    {
+        house_event(m->house, "model", one->cfg->name, j ? j->name : NULL, one->cfg->cluster->name,
+                    names[from], names[m->state], reason);
     }
 }
 
@@ -373,6 +372,7 @@ static struct model *make(struct house *h, const struct model_config *cfg)
     m->cfg = cfg;
     list_init(&m->twins);
     list_init(&m->twin);
+    list_init(&m->sharers);
     m->remote = house_cluster(h, cfg->cluster->name)->remote;
     m->since = wall_now();
     line_init(&m->line);
@@ -382,11 +382,17 @@ static struct model *make(struct house *h, const struct model_config *cfg)
     return m;
 }
 
+static void join(struct model *m, struct model *pool)
+{
+    m->pool = pool;
+    list_append(&pool->sharers, &m->sharer);
+}
+
 struct model *model_create(struct house *h, const struct model_config *cfg)
 {
     struct model *m = make(h, cfg);
 
-    m->pool = pool_of(h, m);
+    join(m, pool_of(h, m));
     m->settings = settings_create(h, cfg);
     if (cfg->min > 0 && m->pool == m)
         model_mind(m); /* when the loop runs: jobs of an earlier mount may be adopted before */
@@ -398,7 +404,7 @@ struct model *model_create_twin(struct model *front, const struct model_config *
     struct model *m = make(front->house, cfg);
 
     m->front = front;
-    m->pool = pool ? pool : m;
+    join(m, pool ? pool : m);
     m->settings = front->settings;
     list_append(&front->twins, &m->twin);
     return m;
@@ -410,6 +416,7 @@ void model_destroy(struct model *m)
         return;
     list_for_each(t, &m->twins, struct model, twin) model_destroy(t);
     list_remove(&m->twin);
+    list_remove(&m->sharer);
     model_cancel(m->pool, m, (uid_t)-1, "the mount ended");
     mailbox_forget(m->house->mail, m);
     timer_destroy(m->idle);

@@ -40,6 +40,9 @@ int model_may_ask_as(struct model *m, uid_t uid, struct err *e);
 /* j is, or was, one of its jobs: all models of a share have the same. */
 bool model_has_job(const struct model *m, const struct job *j);
 
+/* Each model that has this one's jobs, itself too: of users with a cluster of their own, those that all see. */
+void model_each_sharer(const struct model *m, void (*each)(void *arg, struct model *one), void *arg);
+
 /* Likewise, and takes new questions. */
 bool model_lets_in(const struct model *m, const struct job *j);
 

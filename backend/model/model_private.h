@@ -29,6 +29,7 @@ struct model {
     /* Whose jobs answer its questions: the first model of its share, or itself. All that follows is that one's, and
      * unused in the others, but for what is marked as its own. */
     struct model *pool;
+    struct list sharers, sharer; /* of a pool: those whose it is, itself too; and its place among its pool's */
     struct model *front;     /* of a twin: the model whose it is; else NULL */
     struct list twins, twin; /* model_users.c: its own, and its place among its front's */
     struct remote *remote;   /* of its cluster, where that is a gateway; else NULL */

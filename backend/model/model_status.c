@@ -101,3 +101,8 @@ int64_t model_wait_s(const struct model *m)
         return 0;
     return (int64_t)(j->expected_start - now) + (int64_t)m->start_s;
 }
+
+void model_each_sharer(const struct model *m, void (*each)(void *arg, struct model *one), void *arg)
+{
+    list_for_each(one, &m->pool->sharers, struct model, sharer) each(arg, one->front ? one->front : one);
+}

@@ -184,9 +184,8 @@ struct model *route_find_model(struct house *h, const char *name)
     size_t len = strlen(name), n = sizeof latest - 1;
     struct model *m = house_model(h, name);
 
-    for (size_t i = 0; !m && *name && i < h->cfg->n_models; i++)
-        if (engine_serves(model_config(h->models[i]), name))
-            m = h->models[i];
+    if (!m)
+        m = house_served(h, name);
     if (!m && len > n && strcmp(name + len - n, latest) == 0) {
         char *bare = xstrndup(name, len - n);
         m = route_find_model(h, bare);
@@ -198,7 +197,7 @@ struct model *route_find_model(struct house *h, const char *name)
 /* The one that [gateway] pass_unknown names. */
 static struct model *takes_unknown(const struct house *h)
 {
-    for (size_t i = 0; i < h->cfg->n_models; i++)
+    for (size_t i = 0; *h->cfg->pass_unknown && i < h->cfg->n_models; i++)
         if (h->cfg->models[i]->takes_unknown)
             return h->models[i];
     return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What one mount owns: made in order, shown, and ended in order. */
 #include "rig.h"
+#include "backend/cluster/found.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -61,6 +62,26 @@ static void its_identity_is_the_same_the_next_time(void **state)
     rig_close();
     rig_open("", "");
     assert_string_equal(rig.h->identity, identity);
+}
+
+static void a_model_has_the_names_of_its_engine_too(void **state)
+{
+    json_t *list = json_pack("[{s:s,s:{s:s,s:s}}]", "name", "org/new:7b", "table", "engine", "ollama",
+                             "model", "/hub/models--org--New/snapshots/1");
+
+    (void)state;
+    rig_open("", "model = \"seven\"\n[model.n]\nengine = \"ollama\"\nmodel = \"seven\"");
+    assert_ptr_equal(house_served(rig.h, "seven"), rig.h->models[0]);
+    assert_null(house_served(rig.h, "org/new:7b"));
+    assert_null(house_served(rig.h, ""));
+    found_take(rig.h, "c", "discover", list);
+    struct model *found = house_model(rig.h, "org-new-7b");
+    assert_ptr_equal(found, rig.h->models[2]);
+    assert_ptr_equal(house_served(rig.h, "org/new:7b"), found);
+    assert_ptr_equal(house_served(rig.h, "org/New"), found);
+    assert_ptr_equal(house_served(rig.h, "/hub/models--org--New/snapshots/1"), found);
+    assert_null(house_served(rig.h, "\xff"));
+    assert_null(house_model(rig.h, "\xff"));
 }
 
 static char *in_dir(const char *name)
@@ -355,6 +376,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(a_cluster_that_cannot_be_made_leaves_nothing_of_the_others),
     SENTENCE(one_that_was_never_used_is_destroyed_at_once),
     SENTENCE(models_are_found_by_key_and_alias),
+    SENTENCE(a_model_has_the_names_of_its_engine_too),
     SENTENCE(its_status_has_the_fields_of_the_contract),
     SENTENCE(each_change_of_state_is_an_event_with_all_fields),
     SENTENCE(odd_bytes_in_reasons_do_no_harm),

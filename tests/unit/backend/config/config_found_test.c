@@ -88,6 +88,10 @@ static void what_is_there_is_not_found_again(void **state)
     assert_int_equal(add(c, "c", "x/y", "vllm", "/hub/models--x--y", &e), 0); /* a name that is an alias */
     assert_string_equal(c->models[3]->name, "x-y-2");
     assert_int_equal(c->n_models, 4);
+    assert_ptr_equal(config_model(c, "x-y"), c->models[0]);
+    assert_ptr_equal(config_model(c, "x-y-2"), c->models[3]);
+    assert_int_equal(config_index(c, "n"), 2);
+    assert_int_equal(config_index(c, "models--n"), -1);
     config_free(c);
 }
 
@@ -135,6 +139,7 @@ static void what_cannot_be_a_model_leaves_all_as_it_was(void **state)
     assert_int_equal(add(c, "c", "y", "no-engine", "/hub/models--y", &e), -EINVAL);
     assert_int_equal(add(c, "gone", "y", "vllm", "/hub/models--y", &e), -EINVAL);
     assert_int_equal(c->n_models, 2);
+    assert_int_equal(config_index(c, "y"), -1);
     config_free(c);
 }
 
