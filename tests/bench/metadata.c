@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Operations per second on two paths, in pairs that take turns: bench-metadata NAME OP CLIENTS ROUNDS MS OURS
- * THEIRS OUR-PID THEIR-PID. Each client is a process that does OP (stat, open, read = open+read+close,
+ * THEIRS OUR-PID THEIR-PID. Each client is a process that does OP (stat, miss = stat of what is not there, open, read = open+read+close,
  * readdir, ask = a question to the end of its answer, in a model's directory) for MS milliseconds. Prints one row: the two medians, the median and the quartiles of the pairs'
  * ratios, and what an operation costs either server in CPU time, which depends less on what else the machine
  * does. */
 #include "bench.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,15 @@ static void do_stat(const char *path)
 
     if (stat(path, &st) < 0)
         die("%s", path);
+}
+
+/* A name that is not there, which the kernel asks for each time. */
+static void do_miss(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 || errno != ENOENT)
+        die("%s is there", path);
 }
 
 static void do_open(const char *path)
@@ -72,11 +82,8 @@ static void do_ask(const char *dir)
 static const struct {
     const char *name;
     void (*run)(const char *path);
-} ops[] = { { "stat", do_stat },
-            { "open", do_open },
-            { "read", do_read },
-            { "readdir", do_readdir },
-            { "ask", do_ask } };
+} ops[] = { { "stat", do_stat }, { "miss", do_miss },       { "open", do_open },
+            { "read", do_read }, { "readdir", do_readdir }, { "ask", do_ask } };
 
 static uint64_t client(void (*run)(const char *), const char *path, uint64_t until)
 {
