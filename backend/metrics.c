@@ -31,45 +31,29 @@ static void model_states(const struct shown *v, struct buf *out)
                      model_state(v->models[i]) == (enum model_state)s);
 }
 
-/* Figures of the models' status objects; names are keys of the configuration, which need no escaping. */
+/* Names of models are keys of the configuration, which need no escaping. */
 static const struct figure {
-    const char *name, *type, *group, *key, *help;
+    const char *name, *type;
+    enum model_figure which;
+    const char *help;
 } figures[] = {
-    { "requests_waiting", "gauge", "requests", "waiting", "Requests that wait for a job or a slot." },
-    { "requests_active", "gauge", "requests", "active", "Requests that an engine works on." },
-    { "requests_done_total", "counter", "requests", "done", "Requests that were answered." },
-    { "requests_failed_total", "counter", "requests", "failed", "Requests that failed." },
-    { "prompt_tokens_total", "counter", "tokens", "prompt", "Tokens of prompts, as engines count them." },
-    { "completion_tokens_total", "counter", "tokens", "completion",
+    { "requests_waiting", "gauge", MODEL_WAITING, "Requests that wait for a job or a slot." },
+    { "requests_active", "gauge", MODEL_ACTIVE, "Requests that an engine works on." },
+    { "requests_done_total", "counter", MODEL_DONE, "Requests that were answered." },
+    { "requests_failed_total", "counter", MODEL_FAILED_REQUESTS, "Requests that failed." },
+    { "prompt_tokens_total", "counter", MODEL_PROMPT_TOKENS, "Tokens of prompts, as engines count them." },
+    { "completion_tokens_total", "counter", MODEL_COMPLETION_TOKENS,
       "Tokens of answers, as engines count them." },
 };
 
-static void model_figure(const struct house *h, const struct figure *f, json_t *const *status,
-                         struct buf *out)
-{
-    family(out, f->name, f->type, f->help);
-    for (size_t i = 0; i < h->cfg->n_models; i++) {
-        const json_t *v = json_object_get(json_object_get(status[i], f->group), f->key);
-        buf_addf(out, "slullamafs_%s{model=\"%s\"} %lld\n", f->name, model_config(h->models[i])->name,
-                 (long long)json_integer_value(v));
-    }
-}
-
 static void model_figures(const struct shown *v, struct buf *out)
 {
-    const struct house *h = v->house;
-    struct buf all = { 0 }; /* of json_t *, one a model */
-
-    for (size_t i = 0; i < h->cfg->n_models; i++) {
-        json_t *status = model_status(v->models[i]);
-        buf_add(&all, &status, sizeof status);
+    for (const struct figure *f = figures; f < figures + sizeof figures / sizeof figures[0]; f++) {
+        family(out, f->name, f->type, f->help);
+        for (size_t i = 0; i < v->house->cfg->n_models; i++)
+            buf_addf(out, "slullamafs_%s{model=\"%s\"} %lld\n", f->name, model_config(v->models[i])->name,
+                     (long long)model_figure(v->models[i], f->which));
     }
-    json_t **status = (json_t **)(void *)all.data;
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        model_figure(h, &figures[i], status, out);
-    for (size_t i = 0; i < h->cfg->n_models; i++)
-        json_decref(status[i]);
-    buf_free(&all);
 }
 
 static void wakes(const struct shown *v, struct buf *out)

@@ -91,6 +91,17 @@ json_t *model_status(const struct model *m);
 int64_t model_wait_s(const struct model *m); /* until it may be ready, as far as that is known; 0 = it is not */
 void model_counts(const struct model *m, int *waiting, int *active); /* also how the root's status shows it */
 
+/* What it has been asked, and what it has answered. */
+enum model_figure {
+    MODEL_WAITING,
+    MODEL_ACTIVE,
+    MODEL_DONE,
+    MODEL_FAILED_REQUESTS,
+    MODEL_PROMPT_TOKENS,
+    MODEL_COMPLETION_TOKENS
+};
+int64_t model_figure(const struct model *m, enum model_figure which);
+
 unsigned
 model_wakes(const struct model *m); /* jobs that were asked for; those of a share count for its first */
 

@@ -91,6 +91,17 @@ json_t *model_status(const struct model *own)
     return s;
 }
 
+int64_t model_figure(const struct model *m, enum model_figure which)
+{
+    const int64_t all[] = {
+        [MODEL_WAITING] = m->own_waiting,         [MODEL_ACTIVE] = m->own_active,
+        [MODEL_DONE] = (int64_t)m->done,          [MODEL_FAILED_REQUESTS] = (int64_t)m->failed,
+        [MODEL_PROMPT_TOKENS] = m->prompt_tokens, [MODEL_COMPLETION_TOKENS] = m->completion_tokens,
+    };
+
+    return all[which];
+}
+
 /* Slurm's own guess of the start, which is often too late, and what the model's last jobs took from there. */
 int64_t model_wait_s(const struct model *m)
 {
