@@ -69,25 +69,56 @@ void door_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fu
     door_serve_read(req, file_of(fi), size, off);
 }
 
-void door_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t len, off_t off,
-                struct fuse_file_info *fi)
+/* ---- What is answered later: flushes and fsyncs of what is to be on disk before, and writes to a disk that may be slow. They
+ * are not interrupted: the kernel waits for their answers anyway, and those to flushes come within 2 s. */
+
+struct later {
+    struct list link; /* in the file's later, or writes */
+    fuse_req_t req;
+    size_t len; /* of a write */
+};
+
+static void keep(fuse_req_t req, struct list *list, size_t len)
 {
-    (void)ino;
-    take_flags(file_of(fi), fi);
-    int rc = file_write(file_of(fi), (uint64_t)off, data, len);
+    struct later *l = NEW(struct later);
+
+    l->req = req;
+    l->len = len;
+    list_append(list, &l->link);
+}
+
+static void reply_write(fuse_req_t req, int rc, size_t len)
+{
     if (rc < 0)
         fuse_reply_err(req, -rc);
     else
         fuse_reply_write(req, len);
 }
 
-/* ---- Flushes and fsyncs of what is to be on disk before they are answered. They are not interrupted: the kernel waits
- * for their answers anyway, and it comes within 2 s. */
+void door_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t len, off_t off,
+                struct fuse_file_info *fi)
+{
+    struct open_file *f = file_of(fi);
 
-struct later {
-    struct list link; /* in the file's later */
-    fuse_req_t req;
-};
+    (void)ino;
+    take_flags(f, fi);
+    int rc = file_write(f, (uint64_t)off, data, len);
+    if (rc == FILE_LATER)
+        keep(req, &f->writes, len);
+    else
+        reply_write(req, rc, len);
+}
+
+void door_wrote(struct open_file *f, int rc)
+{
+    struct later *l = list_first(&f->writes, struct later, link);
+
+    if (!l)
+        return;
+    list_remove(&l->link);
+    reply_write(l->req, rc, l->len);
+    free(l);
+}
 
 static void answer_or_keep(fuse_req_t req, struct open_file *f, int rc)
 {
@@ -95,9 +126,7 @@ static void answer_or_keep(fuse_req_t req, struct open_file *f, int rc)
         fuse_reply_err(req, -rc);
         return;
     }
-    struct later *l = NEW(struct later);
-    l->req = req;
-    list_append(&f->later, &l->link);
+    keep(req, &f->later, 0);
 }
 
 void door_answered(struct open_file *f, int rc)
@@ -126,6 +155,8 @@ static void close_file(struct open_file *f)
 {
     list_remove(&f->link);
     door_answered(f, -ECANCELED);
+    while (!list_empty(&f->writes))
+        door_wrote(f, -ECANCELED);
     door_forget_poll(f);
     file_release(f);
 }

@@ -56,6 +56,7 @@ void door_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_i
 void door_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void door_close_files(struct door_fuse *d);
 void door_answered(struct open_file *f, int rc); /* the hook of file_answer() */
+void door_wrote(struct open_file *f, int rc);    /* the hook of file_wrote() */
 
 struct caller door_caller(fuse_req_t req);
 double door_attr_timeout(const struct node *n);

@@ -90,8 +90,10 @@ void door_park_start(struct door_fuse *d)
     uint64_t s = a && (a < b || !b) ? a : b;
 
     list_init(&d->parks);
-    tree_set_hooks(d->p.tree, &(struct tree_hooks){
-                                  .retry = retry, .poll_changed = poll_changed, .answered = door_answered });
+    tree_set_hooks(d->p.tree, &(struct tree_hooks){ .retry = retry,
+                                                    .poll_changed = poll_changed,
+                                                    .answered = door_answered,
+                                                    .wrote = door_wrote });
     if (!s)
         return;
     d->park_limit_ms = s * 1000 / 3;

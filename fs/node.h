@@ -83,6 +83,7 @@ struct open_file {
     struct list link;      /* in the door's open files */
     struct list
         later;  /* the door's: flushes and fsyncs of it that wait; a file answers them by file_answer() */
+    struct list writes; /* likewise: writes of it that wait */
     void *door; /* the door's own */
 };
 
@@ -116,7 +117,7 @@ struct file_ops {
     const struct whole *whole; /* of one that is written as a whole: files/whole_file.h */
     int (*open)(struct open_file *f);
     int (*read)(struct open_file *f, uint64_t off, size_t size, struct answer *a);
-    /* Takes all or fails. NULL: EPERM. */
+    /* Takes all or fails; FILE_LATER: all that it was given is copied, and the answer comes by file_wrote(). NULL: EPERM. */
     int (*write)(struct open_file *f, uint64_t off, const char *data, size_t len);
     /* ftruncate, or O_TRUNC inside open (size 0); and truncate(2), which has no handle. NULL: EPERM. */
     int (*truncate)(struct open_file *f, uint64_t size);
@@ -134,6 +135,7 @@ struct file_ops {
 
 #define FILE_LATER 1
 void file_answer(struct open_file *f, int rc); /* to all flushes and fsyncs of the file that wait */
+void file_wrote(struct open_file *f, int rc);  /* to the first of its writes that wait */
 
 /* ---- Subjects. */
 struct subject *subject_create(struct tree *t, enum subject_kind kind, void *ptr);

@@ -120,6 +120,7 @@ int file_open(struct tree *t, const struct node *n, int flags, const struct call
     f->flags = flags;
     f->caller = *c;
     list_init(&f->later);
+    list_init(&f->writes);
     int rc = begin(f);
     if (rc < 0) {
         buf_free(&f->text);
@@ -187,6 +188,12 @@ void file_answer(struct open_file *f, int rc)
 {
     if (f->tree->hooks.answered)
         f->tree->hooks.answered(f, rc);
+}
+
+void file_wrote(struct open_file *f, int rc)
+{
+    if (f->tree->hooks.wrote)
+        f->tree->hooks.wrote(f, rc);
 }
 
 short file_poll(struct open_file *f, struct waitq **q)

@@ -112,6 +112,7 @@ struct tree_hooks {
     void (*retry)(struct list *park_link); /* run the parked read again */
     void (*poll_changed)(struct open_file *f);
     void (*answered)(struct open_file *f, int rc); /* file_answer() */
+    void (*wrote)(struct open_file *f, int rc);    /* file_wrote() */
 };
 void tree_set_hooks(struct tree *t, const struct tree_hooks *h);
 

@@ -9,7 +9,6 @@
 #include "backend/batch/batch_inside.h"
 #include "backend/house.h"
 #include "backend/model/model.h"
-#include "backend/quota.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,60 +222,14 @@ int batch_open_file(const struct batch *b, enum batch_file which)
     return fd < 0 ? -errno : fd;
 }
 
-static bool is_over(const struct batch *b)
+bool batch_is_over(const struct batch *b)
 {
     return b->state == BATCH_DONE || b->state == BATCH_CANCELLED;
 }
 
-static bool takes_input(const struct batch *b)
-{
-    return b->state == BATCH_EMPTY || b->state == BATCH_HELD;
-}
-
-static int refuse_input(const struct batch *b, struct err *e)
-{
-    if (is_over(b))
-        return err_set(e, -EBUSY,
-                       "%s/in.jsonl: the batch is %s; empty the file first, which forgets its results",
-                       b->name, names[b->state]);
-    return err_set(e, -EBUSY, "%s/in.jsonl: the batch is %s", b->name, names[b->state]);
-}
-
-int batch_write_open(struct batch *b, struct err *e)
-{
-    if (!takes_input(b) && !is_over(b))
-        return refuse_input(b, e);
-    b->writers++;
-    return 0;
-}
-
-int batch_write(struct batch *b, uint64_t off, const char *data, size_t len, struct err *e)
-{
-    if (!takes_input(b))
-        return refuse_input(b, e);
-    uint64_t have = batch_size(b, BATCH_IN), end = off + len;
-    int rc = quota_may_store(model_house(b->model), b->uid, end > have ? (int64_t)(end - have) : 0, e);
-    if (rc < 0) {
-        b->spoiled = true;
-        return rc;
-    }
-    for (size_t done = 0; done < len;) {
-        ssize_t n = pwrite(b->fds[BATCH_FD_IN], data + done, len - done, (off_t)(off + done));
-        if (n < 0 && errno != EINTR) {
-            rc = -errno;
-            b->spoiled = true;
-            return err_set(e, rc, "%s/in.jsonl: %s; the batch does not begin with what is there", b->name,
-                           strerror(-rc));
-        }
-        done += n > 0 ? (size_t)n : 0;
-    }
-    b->dirty = b->unsynced = true;
-    return 0;
-}
-
 /* in.jsonl first: over and without lines, or without their index, is one of which this was begun, and the next mount
  * goes on with it. Its results may not outlive its lines: they would count for others. */
-static int empty_files(struct batch *b)
+int batch_empty_files(struct batch *b)
 {
     static const int order[] = { BATCH_FD_IN, BATCH_FD_INDEX, BATCH_FD_MARKS, BATCH_FD_ERRORS, BATCH_FD_OUT };
 
@@ -292,83 +245,12 @@ void batch_mind_emptied(struct batch *b, uint64_t total)
     struct stat st;
     bool index = fstat(b->fds[BATCH_FD_INDEX], &st) == 0 && st.st_size > 0;
 
-    if (!is_over(b) || (batch_size(b, BATCH_IN) > 0 && (index || total == 0)))
+    if (!batch_is_over(b) || (batch_size(b, BATCH_IN) > 0 && (index || total == 0)))
         return;
-    int rc = empty_files(b);
+    int rc = batch_empty_files(b);
     if (rc < 0)
         log_warning("batch %s of %s cannot be emptied: %s", b->name, model_config(b->model)->name,
                     strerror(-rc));
     else
         batch_handle(b, BATCH_EV_EMPTIED);
-}
-
-static int forget_all(struct batch *b, struct err *e)
-{
-    if (!b->loaded || b->n_lines > 0 || b->busy_writing || b->reading)
-        return err_set(e, -EBUSY, "%s: lines are still under way", b->name);
-    int rc = empty_files(b);
-    if (rc < 0)
-        return err_set(e, rc, "%s cannot be emptied: %s", b->name, strerror(-rc));
-    batch_results_finish(&b->results);
-    b->indexed = false;
-    b->next = 0;
-    batch_set_text(&b->trouble, NULL);
-    batch_set_text(&b->complain, NULL);
-    batch_handle(b, BATCH_EV_EMPTIED);
-    return 0;
-}
-
-int batch_truncate(struct batch *b, uint64_t size, struct err *e)
-{
-    int rc = is_over(b) && size == 0 ? forget_all(b, e) : takes_input(b) ? 0 : refuse_input(b, e);
-
-    if (rc < 0)
-        return rc;
-    if (ftruncate(b->fds[BATCH_FD_IN], (off_t)size) < 0)
-        return err_set(e, -errno, "%s/in.jsonl: %s", b->name, strerror(errno));
-    if (size == 0) {
-        b->spoiled = false;
-        batch_set_text(&b->trouble, NULL);
-    }
-    b->dirty = b->unsynced = size > 0;
-    return 0;
-}
-
-void batch_write_close(struct batch *b)
-{
-    if (--b->writers > 0 || !b->dirty || !takes_input(b))
-        return;
-    if (b->spoiled) {
-        batch_set_text(&b->trouble, "a write to in.jsonl failed; write it again, from its beginning");
-        house_changed(b->house);
-    } else if (b->state == BATCH_EMPTY) {
-        batch_handle(b, BATCH_EV_START);
-    }
-}
-
-bool batch_sync(struct batch *b, void (*done)(void *arg, int rc), void *arg)
-{
-    if (!b->unsynced || !b->house->cfg->durable)
-        return false;
-    struct batch_waiter *w = NEW(struct batch_waiter);
-    *w = (struct batch_waiter){ .done = done, .arg = arg };
-    list_append(&b->waiters, &w->link);
-    b->unsynced = false;
-    batch_post(b);
-    return true;
-}
-
-static void forget(struct list *waiters, const void *arg)
-{
-    list_for_each(w, waiters, struct batch_waiter, link)
-    {
-        if (w->arg == arg)
-            w->done = NULL;
-    }
-}
-
-void batch_sync_forget(struct batch *b, const void *arg)
-{
-    forget(&b->waiters, arg);
-    forget(&b->syncing, arg);
 }

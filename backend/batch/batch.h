@@ -69,7 +69,11 @@ int batch_open_file(const struct batch *b,
 /* Writing in.jsonl, which is refused (-EBUSY, with the sentence) from the start on; once the batch is over, emptying
  * the file makes a new one of it, without the old results. */
 int batch_write_open(struct batch *b, struct err *e);
-int batch_write(struct batch *b, uint64_t off, const char *data, size_t len, struct err *e);
+#define BATCH_APPEND UINT64_MAX /* an offset: at the end */
+/* data is copied. 0: done is called once, later, when it is there or has failed, unless batch_sync_forget(). -EAGAIN: too much
+ * waits for the disk. */
+int batch_write(struct batch *b, uint64_t off, const char *data, size_t len,
+                void (*done)(void *arg, int rc, const struct err *e), void *arg, struct err *e);
 int batch_truncate(struct batch *b, uint64_t size, struct err *e);
 void batch_write_close(struct batch *b); /* the last one begins the batch, if something was written */
 

@@ -56,6 +56,12 @@ static void free_batch(struct batch *b)
     free(b);
 }
 
+void batch_free_idle(struct batch *b)
+{
+    if (!b->busy_writing && !b->reading && !b->put)
+        free_batch(b);
+}
+
 static struct batch_files files_of(const struct batch *b)
 {
     return (struct batch_files){ .out = b->fds[BATCH_FD_OUT],
@@ -173,8 +179,7 @@ static void read_done_cb(uv_work_t *w, int status)
     (void)status;
     if (b->closed) {
         b->reading = READ_NOTHING;
-        if (!b->busy_writing)
-            free_batch(b);
+        batch_free_idle(b);
         return;
     }
     if (b->read_rc < 0)
@@ -334,8 +339,8 @@ static void write_rest(struct batch *b, uv_loop_t *loop)
     }
     if (b->write_rc == 0 && !b->removed && !list_empty(&b->writing))
         begin_writing(b, loop);
-    else if (!b->reading)
-        free_batch(b);
+    else
+        batch_free_idle(b);
 }
 
 static void write_done_cb(uv_work_t *w, int status)
@@ -407,6 +412,7 @@ void batch_close(struct batch *b)
         list_append(&b->syncing, &w->link);
     }
     tell_waiters(b);
+    batch_drop_puts(b);
     b->closed = true;
     if (!b->busy_writing && !b->removed && b->loaded) {
         gather(b, false);
@@ -415,6 +421,5 @@ void batch_close(struct batch *b)
         if (b->about || !batch_group_is_empty(&b->group))
             begin_writing(b, loop);
     }
-    if (!b->busy_writing && !b->reading)
-        free_batch(b);
+    batch_free_idle(b);
 }

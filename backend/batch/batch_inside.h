@@ -10,7 +10,7 @@
 #include "backend/batch/batch_results.h"
 #include "backend/batch/call.h"
 /* What the files of a batch share of it: batch.c (states), batch_pump.c (lines on their way), batch_disk.c (work in the
- * pool of threads), batch_status.c and batches.c (all of them, and their folders). */
+ * pool of threads), batch_input.c (writing in.jsonl), batch_status.c and batches.c (all of them, and their folders). */
 
 struct batch_line {
     struct list link; /* batch->lines, or batch->writing */
@@ -71,6 +71,11 @@ struct batch {
     bool dirty;      /* written, and not begun */
     bool unsynced;   /* written since the last batch_sync() */
     bool spoiled;    /* a write failed: what is there is not what was meant */
+    struct list puts;  /* struct batch_put: writes that are not answered yet, in their order */
+    size_t put_bytes;  /* of these */
+    uv_work_t putter;
+    struct batch_put *put; /* the first of them, which is with it; NULL = none */
+    int put_rc;
     uint64_t stored; /* bytes that are known to be on disk, as a whole; 0 */
     struct timespec out_mtime, errors_mtime;
 
@@ -141,6 +146,8 @@ const char *batch_state_name(enum batch_state s);
 bool batch_handle(struct batch *b, enum batch_event ev);
 /* What is left of an emptying that a crash cut short is finished, as it is known from its files: the state is as `about` has it. */
 void batch_mind_emptied(struct batch *b, uint64_t total);
+bool batch_is_over(const struct batch *b);
+int batch_empty_files(struct batch *b);
 void batch_set_text(char **to, const char *text); /* trouble, complain; NULL: there is none */
 
 /* batch_pump.c */
@@ -154,7 +161,11 @@ bool batch_sleeps(const struct batch *b); /* these are not its hours */
 void batch_read(struct batch *b, enum batch_reading what);
 void batch_mind_writing(struct batch *b, bool ordered);
 void batch_free_line(struct batch_line *l);
+void batch_free_idle(struct batch *b); /* one that is closed, when nothing of it is under way in the pool */
 void batch_close(struct batch *b); /* out of the house: it is freed, at once or later */
+
+/* batch_input.c */
+void batch_drop_puts(struct batch *b); /* -ECANCELED to all but one that is under way */
 
 /* batches.c: the file `about` of its folder */
 char *batch_about(const struct batch *b); /* the caller's */

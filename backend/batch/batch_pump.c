@@ -290,7 +290,7 @@ static bool wants_lines(const struct batch *b)
 
 static void mind_reading(struct batch *b)
 {
-    if (b->reading)
+    if (b->reading || b->put)
         return;
     if (!b->loaded)
         batch_read(b, READ_RESULTS);

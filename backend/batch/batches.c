@@ -54,6 +54,7 @@ static struct batch *create(struct house *h, struct model *m, const char *name, 
     list_init(&b->writing);
     list_init(&b->waiters);
     list_init(&b->syncing);
+    list_init(&b->puts);
     list_append(&h->batches, &b->link);
     return b;
 }

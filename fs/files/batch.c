@@ -231,6 +231,13 @@ static int batch_read(struct open_file *f, uint64_t off, size_t size, struct ans
 
 /* ---- Writing */
 
+static void wrote_cb(void *arg, int rc, const struct err *e)
+{
+    struct open_file *f = arg;
+
+    file_wrote(f, complain(&f->node, rc, e));
+}
+
 static int batch_in_write(struct open_file *f, uint64_t off, const char *data, size_t len)
 {
     struct batch *b = batch_of(&f->node);
@@ -239,8 +246,9 @@ static int batch_in_write(struct open_file *f, uint64_t off, const char *data, s
     if (!b)
         return -ESTALE;
     if (f->flags & O_APPEND)
-        off = batch_size(b, BATCH_IN);
-    return complain(&f->node, batch_write(b, off, data, len, &e), &e);
+        off = BATCH_APPEND;
+    int rc = batch_write(b, off, data, len, wrote_cb, f, &e);
+    return rc < 0 ? complain(&f->node, rc, &e) : FILE_LATER;
 }
 
 static int truncate_to(const struct node *n, uint64_t size)

@@ -19,13 +19,30 @@ static struct batch *make(const char *name)
     return b;
 }
 
+static void wrote_cb(void *arg, int rc, const struct err *e)
+{
+    assert_true(rc < 0 ? strstr(e->text, "does not begin") != NULL : !*e->text);
+    *(int *)arg = rc;
+}
+
+/* How the write ends. */
+static int write_to(struct batch *b, uint64_t off, const char *text)
+{
+    int rc = 1, begun = batch_write(b, off, text, strlen(text), wrote_cb, &rc, NULL);
+
+    if (begun < 0)
+        return begun;
+    WAIT(rc <= 0);
+    return rc;
+}
+
 static void put(struct batch *b, const char *text)
 {
     struct err e = { "" };
 
     assert_int_equal(batch_write_open(b, &e), 0);
     assert_int_equal(batch_truncate(b, 0, &e), 0);
-    assert_int_equal(batch_write(b, 0, text, strlen(text), &e), 0);
+    assert_int_equal(write_to(b, 0, text), 0);
     batch_write_close(b);
 }
 
@@ -124,7 +141,7 @@ static void a_batch_begins_when_the_last_writer_is_gone(void **state)
     struct batch *b = make("one");
     assert_int_equal(batch_write_open(b, NULL), 0);
     assert_int_equal(batch_write_open(b, NULL), 0);
-    batch_write(b, 0, "a\n", 2, NULL);
+    assert_int_equal(write_to(b, 0, "a\n"), 0);
     batch_write_close(b);
     assert_true(batch_is(b, BATCH_EMPTY));
     expect_verb(b, BATCH_START, -EBUSY);
@@ -277,13 +294,68 @@ static void a_failed_write_begins_nothing(void **state)
     rig_open("", "");
     struct batch *b = make("one");
     assert_int_equal(batch_write_open(b, NULL), 0);
-    assert_int_equal(batch_write(b, 0, "a\n", 2, NULL), 0);
-    assert_true(batch_write(b, (uint64_t)1 << 63, "b\n", 2, NULL) < 0);
+    assert_int_equal(write_to(b, 0, "a\n"), 0);
+    assert_true(write_to(b, (uint64_t)1 << 63, "b\n") < 0);
     batch_write_close(b);
     HOLDS(100, batch_is(b, BATCH_EMPTY));
     expect_error(b, "write it again");
     put(b, "a\n");
     WAIT(batch_is(b, BATCH_DONE));
+}
+
+static void writes_come_in_their_order_and_wait_for_no_disk(void **state)
+{
+    static char big[3u << 20];
+    int rc[4] = { 1, 1, 1, 1 };
+    struct err e = { "" };
+
+    (void)state;
+    memset(big, 'x', sizeof big);
+    rig_open("", "");
+    struct batch *b = make("one");
+    assert_int_equal(batch_write_open(b, NULL), 0);
+    assert_int_equal(batch_write(b, BATCH_APPEND, "a\n", 2, wrote_cb, &rc[0], &e), 0);
+    assert_int_equal(batch_write(b, BATCH_APPEND, "b\n", 2, wrote_cb, &rc[1], &e), 0);
+    assert_int_equal(batch_write(b, 0, "c", 1, wrote_cb, &rc[2], &e), 0);
+    assert_int_equal(batch_truncate(b, 0, &e), -EAGAIN);
+    expect_words(e.text, "waits for the disk");
+    assert_int_equal(batch_write(b, 4, big, sizeof big, NULL, NULL, &e), 0);
+    assert_int_equal(batch_write(b, 4, big, sizeof big, NULL, NULL, &e), 0);
+    assert_int_equal(batch_write(b, 4, big, sizeof big, NULL, NULL, &e), -EAGAIN);
+    assert_int_equal(rc[0], 1); /* the loop has not turned */
+    WAIT(list_empty(&b->puts));
+    assert_true(rc[0] == 0 && rc[1] == 0 && rc[2] == 0);
+    assert_int_equal(batch_size(b, BATCH_IN), 4 + sizeof big);
+    assert_int_equal(batch_truncate(b, 4, &e), 0);
+    assert_int_equal(pread(b->fds[BATCH_FD_IN], big, sizeof big, 0), 4);
+    assert_memory_equal(big, "c\nb\n", 4);
+    batch_write_close(b);
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(count(b, BATCH_OUT, "\n"), 2);
+}
+
+static void one_that_is_removed_while_it_is_written_tells_its_writers(void **state)
+{
+    int rc[2] = { 1, 1 };
+
+    (void)state;
+    rig_open("", "");
+    struct batch *b = make("one");
+    assert_int_equal(batch_write_open(b, NULL), 0);
+    assert_int_equal(batch_write(b, 0, "a\n", 2, wrote_cb, &rc[0], NULL), 0);
+    assert_int_equal(batch_write(b, 2, "b\n", 2, wrote_cb, &rc[1], NULL), 0);
+    assert_int_equal(batch_remove(b, NULL), 0);
+    assert_int_equal(rc[1], -ECANCELED);
+    WAIT(rc[0] == 0); /* it was under way; the batch is freed behind it */
+    b = make("two");
+    assert_int_equal(batch_write_open(b, NULL), 0);
+    assert_int_equal(batch_write(b, 0, "a\n", 2, wrote_cb, &rc[0], NULL), 0);
+    batch_sync_forget(b, &rc[0]);
+    rc[0] = 1;
+    batch_write_close(b); /* nobody knows what came of it: it does not begin */
+    WAIT(list_empty(&b->puts));
+    assert_int_equal(rc[0], 1);
+    assert_true(batch_is(b, BATCH_EMPTY));
 }
 
 static void synced_cb(void *arg, int rc)
@@ -300,7 +372,7 @@ static void what_was_closed_is_on_disk_before_close_returns(void **state)
     struct batch *b = make("one");
     assert_int_equal(batch_write_open(b, NULL), 0);
     assert_false(batch_sync(b, synced_cb, &rc)); /* there is nothing new */
-    batch_write(b, 0, "a\nb\n", 4, NULL);
+    assert_int_equal(write_to(b, 0, "a\nb\n"), 0);
     assert_true(batch_sync(b, synced_cb, &rc));
     WAIT(rc == 0);
     assert_false(batch_sync(b, synced_cb, &rc));
@@ -503,6 +575,8 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(batches_of_others_are_others),
     SENTENCE(the_next_mount_goes_on),
     SENTENCE(a_failed_write_begins_nothing),
+    SENTENCE(writes_come_in_their_order_and_wait_for_no_disk),
+    SENTENCE(one_that_is_removed_while_it_is_written_tells_its_writers),
     SENTENCE(what_was_closed_is_on_disk_before_close_returns),
     SENTENCE(one_that_goes_on_at_once_asks_no_line_twice),
     SENTENCE(one_can_be_removed_while_its_results_are_written),
