@@ -57,6 +57,7 @@ void connection_close(struct connection *c)
     if (c->answering && c->answerer && c->answerer->gone)
         c->answerer->gone(c->arg);
     record_end(c);
+    connection_body_sent(c); /* its memory goes with the rest: by then the gate may be gone */
     c->answerer = NULL;
 }
 

@@ -73,6 +73,9 @@ int connection_scan(struct connection *c, struct body_facts *out, struct err *e)
 /* The request's body becomes the caller's (*out was empty); request->body is empty from here on. */
 void connection_take_body(struct connection *c, struct buf *out);
 
+/* Whoever took the body has freed it. Where that is not said, it counts as held until connection_done(). */
+void connection_body_sent(struct connection *c);
+
 /* Bytes as they are. False: more than 256 KiB wait, stop until `drained`. */
 bool connection_write(struct connection *c, const void *data, size_t len);
 

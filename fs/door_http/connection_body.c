@@ -2,7 +2,11 @@
 /* The body of a request as it comes. One of up to BODY_WINDOW is whole before it is routed, so that it can be sent
  * again. Of a longer one the routes are shown the beginning, and once more whenever more is known of it; as soon as
  * that is enough for them, the rest goes by piece by piece, as fast as whoever answers takes it. It is looked at all
- * the same where it has to be JSON: what names two models is refused although half of it is with an engine. */
+ * the same where it has to be JSON: what names two models is refused although half of it is with an engine.
+ *
+ * What has to be whole first (for a translation, or because the model is named at its end) may be as long as max_body, and
+ * stays while its model wakes: there is one measure for all of them. Who would pass it is refused, and its memory goes to
+ * the others: so one of them always gets on. */
 #include "fs/door_http/connection_inside.h"
 #include "backend/base/alloc.h"
 #include "fs/door_http/multipart.h"
@@ -15,6 +19,12 @@
 #define BODY_WINDOW (1 << 20)
 #define BODY_RATE   1024       /* bytes a second that a body has at the least, beyond its first BODY_MS */
 #define COMING_RATE (32 << 10) /* the same of one that goes by: it keeps an engine's slot */
+
+/* Bytes of all bodies together: two of the longest, so that one can come while another waits; or some dozens of pictures,
+ * where max_body is small. Ordinary questions have some room of their own behind that: a hundred of a MiB, or thousands. */
+#define HELD_LONGEST 2
+#define HELD_LEAST   (64 << 20)
+#define HELD_SPARE   (128 << 20)
 
 void body_begin(struct connection *c)
 {
@@ -39,6 +49,30 @@ bool body_goes_on(struct connection *c)
 
     timer_start_ms(c->timer, BODY_MS);
     return ms <= BODY_MS || c->body_got / (c->coming ? COMING_RATE : BODY_RATE) >= (ms - BODY_MS) / 1000;
+}
+
+/* ---- What all of them hold */
+
+static bool has_room(const struct connection *c, size_t len)
+{
+    uint64_t most = HELD_LONGEST * (uint64_t)c->house->cfg->max_body;
+
+    most = most > HELD_LEAST ? most : HELD_LEAST;
+    most += c->body.len + len <= BODY_WINDOW ? HELD_SPARE : 0;
+    return c->gate->held + len <= most;
+}
+
+static void hold(struct connection *c, const char *data, size_t len)
+{
+    buf_add(&c->body, data, len);
+    c->held += len;
+    c->gate->held += len;
+}
+
+void connection_body_sent(struct connection *c)
+{
+    c->gate->held -= c->held;
+    c->held = 0;
 }
 
 /* ---- Looking at it */
@@ -117,7 +151,11 @@ int body_piece(void *arg, const char *data, size_t len)
     }
     if (c->coming)
         return pass_on(c, data, len);
-    buf_add(&c->body, data, len);
+    if (!has_room(c, len)) {
+        connection_reject(c, 503, "too many long requests are held in memory just now; send it again later");
+        return 1;
+    }
+    hold(c, data, len);
     c->due = c->body.len > BODY_WINDOW && (!c->shown || news);
     return c->due;
 }

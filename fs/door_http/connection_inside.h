@@ -46,6 +46,7 @@ struct connection {
     void *arg;
     struct model_scan *scan; /* of a long body that has to be JSON; NULL else */
     uint64_t body_got;       /* bytes */
+    uint64_t held;           /* bytes of them that count in gate->held */
     uint64_t body_ms;        /* when the body began, without the time in which we did not read it */
     uint64_t stuffed_ms;     /* since when we do not read; valid with stuffed */
     int64_t retry_after_s; /* for the next error; 0 = the usual */

@@ -154,6 +154,7 @@ void connection_done(struct connection *c, bool keep)
     c->retry_after_s = 0;
     c->wants_drain = false;
     body_forget(c);
+    connection_body_sent(c);
     http_reader_forget(c->reader);
     c->request = (struct request){ .conn = c, .house = c->house };
     timer_start_ms(c->timer, IDLE_MS);

@@ -22,6 +22,7 @@ struct gate {
     struct access_log *log;         /* NULL: none is kept */
     char id_base[GATE_ID_BASE + 1]; /* ours for requests begin with it .. */
     uint64_t n_ids;                 /* .. and end with a number */
+    uint64_t held;                  /* bytes of request bodies in memory: connection_body.c */
 };
 
 #endif

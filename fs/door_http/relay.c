@@ -223,8 +223,10 @@ static void begin(struct relay *r, struct buf *head)
         exchange_begun(&r->x);
     r->begun = true;
     relay_hold_stop(r);
-    if (!r->request || http_request_sent(r->request))
-        buf_free(&r->body); /* it will not be sent again */
+    if (!r->request || http_request_sent(r->request)) { /* it will not be sent again */
+        buf_free(&r->body);
+        connection_body_sent(r->conn);
+    }
     if (r->held)
         return;
     buf_reserve(head, HEAD_USUAL);

@@ -291,6 +291,56 @@ static void who_waits_is_not_read_from(void **state)
     UNTIL(upload()->in.len > sent);
 }
 
+#define SHARE (15 << 20) /* four of them are nearly all that may be held where max_body is small */
+
+static struct peer *begin_share(void)
+{
+    struct peer *c = client();
+
+    begin_sized(c, "/v1/embeddings", "{\"input\":\"", SHARE, "\",\"model\":\"p\"}");
+    return c;
+}
+
+static void all_that_must_be_whole_share_one_measure(void **state)
+{
+    struct peer *c[4], *much, *usual = client();
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        push_all(c[i] = begin_share(), SHARE);
+    much = begin_share();
+    UNTIL(has(much, "\r\n\r\n{") || (push(much, SHARE), false));
+    assert_true(has(much, "HTTP/1.1 503 ") && has(much, "Retry-After: ") &&
+                has(much, "Connection: close\r\n"));
+    ask(usual, QUESTION); /* has room all the same */
+    UNTIL(question());
+    answer(question(), ANSWER);
+    UNTIL(has(usual, "{\"a\":1}"));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(c[i]->in.len, 0);
+
+    say(c[0], "\",\"model\":\"p\"}"); /* the others get on */
+    UNTIL(question());
+    answer(question(), ANSWER);
+    UNTIL(has(c[0], "{\"a\":1}"));
+    drop_peer(c[1]);
+    for (int i = 0; i < 2; i++) { /* and leave their room */
+        struct peer *next = begin_share();
+        push_all(next, SHARE);
+        say(next, "\",\"model\":\"p\"}");
+        UNTIL(question());
+        answer(question(), ANSWER);
+        UNTIL(has(next, "{\"a\":1}"));
+    }
+}
+
+static int begin_small(void **state)
+{
+    (void)state;
+    begin_with("max_body = \"16MiB\"", "");
+    return 0;
+}
+
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, begin, finish)
@@ -306,6 +356,7 @@ int main(void)
         ROW(a_client_that_leaves_ends_it),
         ROW(an_engine_that_does_not_read_stops_the_client),
         ROW(who_waits_is_not_read_from),
+        cmocka_unit_test_setup_teardown(all_that_must_be_whole_share_one_measure, begin_small, finish),
     };
 #undef ROW
     signal(SIGPIPE, SIG_IGN);
