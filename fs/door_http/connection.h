@@ -98,7 +98,7 @@ bool connection_admit(struct connection *c, const char *model, bool asks);
 uint64_t connection_asker(const struct connection *c);                  /* whose turn its questions take */
 bool connection_may_see(const struct connection *c, const char *model); /* in lists */
 
-/* ---- For the page: whose the request is */
+/* ---- For the page and /metrics: whose the request is */
 
 bool connection_is_known(const struct connection *c); /* false: nobody's, on a route that is open to all */
 bool connection_still_known(
@@ -108,7 +108,9 @@ bool connection_has_login(const struct connection *c);
 /* As guard_login() and guard_logout(); the cookie is of the connection's kind. */
 int connection_login(struct connection *c, const char *secret, char **cookie, struct err *e);
 char *connection_logout(struct connection *c);
-json_t *connection_usage(const struct connection *c); /* of all keys, for those who govern; a new reference */
+/* What was used today and what is counted, of all keys for those who govern, else of the asker's own; a new reference. */
+json_t *connection_usage(const struct connection *c);
+void connection_figures(const struct connection *c, struct buf *out); /* appended, in Prometheus' text format */
 
 /* What the answer has cost, told before its connection_done(), or in `gone`. */
 void connection_tokens(struct connection *c, int64_t prompt, int64_t completion);

@@ -144,7 +144,14 @@ char *connection_logout(struct connection *c)
 
 json_t *connection_usage(const struct connection *c)
 {
-    return connection_governs(c) ? guard_usage(c->gate->guard) : json_array();
+    return guard_usage(c->gate->guard, connection_governs(c) ? NULL : c->record.holder);
+}
+
+void connection_figures(const struct connection *c, struct buf *out)
+{
+    const char *own = c->record.holder ? holder_name(c->record.holder) : "";
+
+    figures_text(c->gate->figures, connection_governs(c) ? NULL : own, out);
 }
 
 void connection_tokens(struct connection *c, int64_t prompt, int64_t completion)

@@ -119,16 +119,25 @@ static void family(struct buf *out, const char *name, const char *type, const ch
              type);
 }
 
-static void requests(const struct figures *f, struct buf *out)
+static bool is_shown(const struct row *r, const char *key)
+{
+    return !key || strcmp(r->key, key) == 0;
+}
+
+static void requests(const struct figures *f, const char *key, struct buf *out)
 {
     family(out, "requests_total", "counter", "Requests by model, key and HTTP status; 499: the client left.");
     list_for_each(r, &f->requests, struct row, link)
-        buf_addf(out, "slullamafs_gateway_requests_total{model=\"%s\",key=\"%s\",code=\"%d\"} %" PRIu64 "\n",
-                 r->model, r->key, r->status, r->n);
+    {
+        if (is_shown(r, key))
+            buf_addf(out,
+                     "slullamafs_gateway_requests_total{model=\"%s\",key=\"%s\",code=\"%d\"} %" PRIu64 "\n",
+                     r->model, r->key, r->status, r->n);
+    }
 }
 
 /* The same tokens stand in several rows, one for each status. */
-static void tokens(const struct figures *f, struct buf *out)
+static void tokens(const struct figures *f, const char *key, struct buf *out)
 {
     struct figures sums = { 0 };
 
@@ -142,7 +151,7 @@ static void tokens(const struct figures *f, struct buf *out)
     family(out, "tokens_total", "counter", "Tokens by model and key, as answers tell them.");
     list_for_each(r, &sums.requests, struct row, link)
     {
-        if (!r->model[0])
+        if (!r->model[0] || !is_shown(r, key))
             continue;
         buf_addf(out, TOKENS_LINE, r->model, r->key, "prompt", r->prompt);
         buf_addf(out, TOKENS_LINE, r->model, r->key, "completion", r->completion);
@@ -164,10 +173,10 @@ static void histogram(struct buf *out, const char *name, const char *model, cons
     buf_addf(out, "slullamafs_gateway_%s_count{model=\"%s\"} %" PRIu64 "\n", name, model, h->n);
 }
 
-void figures_text(const struct figures *f, struct buf *out)
+void figures_text(const struct figures *f, const char *key, struct buf *out)
 {
-    requests(f, out);
-    tokens(f, out);
+    requests(f, key, out);
+    tokens(f, key, out);
     family(out, "first_byte_seconds", "histogram", "From a request to the first byte of its answer.");
     list_for_each(r, &f->times, struct row, link) histogram(out, "first_byte_seconds", r->model, &r->first);
     family(out, "duration_seconds", "histogram", "From a request to the end of its answer.");

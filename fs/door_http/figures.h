@@ -25,7 +25,8 @@ struct figures_request {
 /* Models and keys are names of the configuration and of the key file, so that there are not too many of them. */
 void figures_add(struct figures *f, const struct figures_request *r);
 
-/* Append them in Prometheus' text format. */
-void figures_text(const struct figures *f, struct buf *out);
+/* Append them in Prometheus' text format.
+ * key  whose requests and tokens alone are told, by holder_name(); NULL: everybody's. What has no key in it is for all. */
+void figures_text(const struct figures *f, const char *key, struct buf *out);
 
 #endif

@@ -296,7 +296,7 @@ static void figures_cb(void *arg, struct buf *out)
 {
     const struct gateway *g = arg;
 
-    figures_text(g->gate.figures, out);
+    figures_text(g->gate.figures, NULL, out);
 }
 
 static void tell_house(struct gateway *g)

@@ -280,12 +280,14 @@ void holder_end(struct guard *g, struct holder *h, int64_t prompt_tokens, int64_
             &(struct usage_day){ .prompt_tokens = prompt_tokens, .completion_tokens = completion_tokens });
 }
 
-json_t *guard_usage(const struct guard *g)
+json_t *guard_usage(const struct guard *g, const struct holder *only)
 {
     json_t *all = json_array();
 
     list_for_each(h, &g->holders, struct holder, link)
     {
+        if (only && h != only)
+            continue;
         const struct usage_day day = usage_today(g->usage, h->key.id);
         json_array_append_new(all, json_pack("{s:s,s:I,s:I,s:I}", "name", h->key.name, "requests",
                                              (json_int_t)day.requests, "prompt_tokens",

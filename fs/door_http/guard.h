@@ -40,7 +40,8 @@ bool holder_may_use(const struct holder *h, const char *model);
 int holder_begin(struct guard *g, struct holder *h, const char *model, int64_t *retry_s, struct err *e);
 void holder_end(struct guard *g, struct holder *h, int64_t prompt_tokens, int64_t completion_tokens);
 
-/* What each key has used today: [{"name":..,"requests":..,"prompt_tokens":..,"completion_tokens":..}]; a new reference. */
-json_t *guard_usage(const struct guard *g);
+/* What each key has used today: [{"name":..,"requests":..,"prompt_tokens":..,"completion_tokens":..}]; a new reference.
+ * only  whose alone; NULL: everybody's */
+json_t *guard_usage(const struct guard *g, const struct holder *only);
 
 #endif

@@ -41,7 +41,8 @@ void answer_metrics(const struct request *r, const struct route_at *at)
     struct buf text = { 0 };
 
     (void)at;
-    metrics_text(r->house, USERS_STRANGER, true, &text);
+    metrics_text(r->house, USERS_STRANGER, false, &text);
+    connection_figures(r->conn, &text);
     connection_answer(r->conn, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&text), text.len);
     buf_free(&text);
 }

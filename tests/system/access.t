@@ -199,6 +199,16 @@ else
 fi
 like 'requests by model, key and code' "$(grep requests_total "$T/metrics")" 'gateway_requests_total\{model="parrot",key="ann",code="200"\} 3'
 like 'tokens' "$(grep tokens_total "$T/metrics")" 'gateway_tokens_total\{model="parrot",key="ann",kind="completion"\} 6'
+like 'of others too, where the token is shown' "$(grep requests_total "$T/metrics")" 'key="token"'
+bob=$(key generate --name bob 2> /dev/null)
+"${C[@]}" "${S[@]}" -H "x-api-key: $ann" "$U/metrics" > "$T/own"
+is 'a key sees its own alone' "$(grep -o 'key="[^"]*"' "$T/own" | sort -u)" 'key="ann"'
+sees() { # KEY LABEL: what /metrics shows to this key names this one alone
+	[ "$("${C[@]}" "${S[@]}" -H "x-api-key: $1" "$U/metrics" | grep -o 'key="[^"]*"' | sort -u)" = "$2" ]
+}
+ok 'also one that has asked nothing' wait_for 20 sees "$bob" 'key="bob"'
+like 'and by the page' "$("${C[@]}" "${S[@]}" -m 2 -N -H "x-api-key: $ann" "$U/ui/events" 2> /dev/null | head -n 1)" '"usage":\[\{"name":"ann","requests":3[^]]*\}\]\}'
+ok 'key revoke' key revoke bob
 like 'wakes' "$(grep wakes "$T/metrics")" 'wakes_total\{model="parrot"\} 1'
 like 'and what they took' "$(grep wake_seconds "$T/metrics")" 'wake_seconds_sum\{model="parrot",phase="starting"\} [0-9.]*[1-9]'
 like 'by phase' "$(grep wake_seconds "$T/metrics")" 'wake_seconds_count\{model="parrot",phase="starting"\} 1'

@@ -71,7 +71,7 @@ is 'with a malformed one' "$(status -d 'secret=%zz' "$url/ui/login")" 401
 is 'a login with a key' "$(status -c "$T/jar" -d "secret=$key" "$url/ui/login")" 303
 is 'may ask' "$(status -b "$T/jar" "$url/v1/models")" 200
 is 'but wake nothing by the page' "$(status -b "$T/jar" -X POST "$url/ui/models/quick/wake")" 403
-like 'nor see what others did' "$("${C[@]}" -b "$T/jar" -N "$url/ui/events" 2> /dev/null | head -n 1)" '"events":\[\],"usage":\[\]'
+like 'nor see what others did' "$("${C[@]}" -b "$T/jar" -N "$url/ui/events" 2> /dev/null | head -n 1)" '"events":\[\],"usage":\[\{"name":"alice"[^]{]*\}\]'
 "${C[@]}" -b "$T/jar" -N "$url/ui/events" > /dev/null 2>&1 &
 listener=$!
 "$SLULLAMAFS" key revoke alice -c "$T/config.toml" > /dev/null

@@ -15,7 +15,7 @@ static void has(const struct figures *f, const char *line, bool wanted)
 {
     struct buf text = { 0 };
 
-    figures_text(f, &text);
+    figures_text(f, NULL, &text);
     if ((strstr(buf_str(&text), line) != NULL) != wanted)
         fail_msg("%s %s in\n%s", line, wanted ? "is not" : "is", buf_str(&text));
     buf_free(&text);
@@ -55,6 +55,30 @@ static void requests_tokens_and_times_are_counted(void **state)
     figures_destroy(f);
 }
 
+static void one_key_sees_its_own(void **state)
+{
+    static const char *const keys[] = { "ann", "anna", "token", "" };
+    struct figures *f = figures_create();
+    struct buf text = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        figures_add(f,
+                    &(struct figures_request){
+                        .model = "qwen", .key = keys[i], .asked = true, .status = 200, .prompt_tokens = 3 });
+    figures_text(f, "ann", &text);
+    assert_non_null(strstr(text.data, "requests_total{model=\"qwen\",key=\"ann\",code=\"200\"} 1\n"));
+    assert_non_null(strstr(text.data, "tokens_total{model=\"qwen\",key=\"ann\",kind=\"prompt\"} 3\n"));
+    assert_non_null(strstr(text.data, "duration_seconds_count{model=\"qwen\"} 4\n"));
+    for (size_t i = 1; i < sizeof keys / sizeof keys[0]; i++) {
+        char label[32];
+        snprintf(label, sizeof label, "key=\"%s\"", keys[i]);
+        assert_null(strstr(text.data, label));
+    }
+    buf_free(&text);
+    figures_destroy(f);
+}
+
 static void there_are_not_too_many_of_them(void **state)
 {
     struct figures *f = figures_create();
@@ -76,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_tokens_and_times_are_counted),
+        cmocka_unit_test(one_key_sees_its_own),
         cmocka_unit_test(there_are_not_too_many_of_them),
     };
 
