@@ -140,10 +140,12 @@ static struct stat look_at(const char *path)
     return stat(path, &st) == 0 ? st : (struct stat){ 0 };
 }
 
+/* ctime sees that a file may be read now. */
 static bool differs(const struct stat *a, const struct stat *b)
 {
     return a->st_ino != b->st_ino || a->st_dev != b->st_dev || a->st_size != b->st_size ||
-           a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
+           a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec ||
+           a->st_ctim.tv_sec != b->st_ctim.tv_sec || a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
 int tls_server_create(struct tls_server **out, const char *cert, const char *key, struct err *e)
@@ -175,12 +177,12 @@ void tls_server_destroy(struct tls_server *s)
 
 static void reload(struct tls_server *s)
 {
-    struct stat cert = look_at(s->cert), key = look_at(s->key);
     SSL_CTX *ctx;
     struct err e;
 
     if (mono_ms() - s->looked_ms < LOOK_MS)
         return;
+    struct stat cert = look_at(s->cert), key = look_at(s->key);
     s->looked_ms = mono_ms();
     if (!differs(&cert, &s->cert_seen) && !differs(&key, &s->key_seen))
         return;
