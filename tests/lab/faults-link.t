@@ -22,8 +22,13 @@ recovers() {
 	is "$name: which are all the jobs that there were" "$(jobs_since "$last")" 4
 }
 
+reconnects() { # as /metrics counts them
+	sed -n 's/^slullamafs_tunnel_reconnects_total{cluster="lab"} //p' "$M/metrics"
+}
+
 phases_begin 'cut for a moment'
 logins=$(logins)
+reconnects=$(reconnects)
 
 # --- cut for a moment: nobody notices ---
 
@@ -35,6 +40,7 @@ answered 'cut for a moment: it is answered' during 'asked while the link was cut
 recovers 'cut for a moment'
 answered 'cut for a moment: the answer under way is whole' streaming 'one two three four, says streaming'
 is 'cut for a moment: no new login' "$(($(logins) - logins))" 0
+is 'cut for a moment: nor is one counted' "$(reconnects)" "$reconnects"
 
 # --- connections that end ---
 
@@ -51,6 +57,7 @@ for how in 'link-cut on reset' 'sshd-restarted on'; do
 	phases_end
 	phases_begin "$name"
 	logins=$(logins)
+	reconnects=$(reconnects)
 	# shellcheck disable=SC2086
 	fault $how
 	broken "$name"
@@ -58,6 +65,7 @@ for how in 'link-cut on reset' 'sshd-restarted on'; do
 	answered "$name: the question asked meanwhile is answered" during 'asked while there was no link'
 	recovers "$name"
 	is "$name: one new login" "$(($(logins) - logins))" 1
+	is "$name: which is counted" "$(($(reconnects) - reconnects))" 1
 	is "$name: one ssh process" "$(our_ssh | wc -l)" 1
 done
 
