@@ -19,6 +19,10 @@ void timer_destroy(struct timer *t);               /* NULL is allowed; cb is not
 /* Milliseconds of the monotonic clock, read now (not the loop's cached time). */
 uint64_t mono_ms(void);
 
+/* Milliseconds of a clock that nobody sets either and that, unlike the loop's, counts the time in which the machine
+ * was suspended: for limits that others keep. */
+uint64_t awake_or_not_ms(void);
+
 /* The wall clock, for showing to people and to write into files only; never to measure. */
 struct timespec wall_now(void);
 

@@ -424,10 +424,17 @@ bool job_is_unproven(const struct job *j)
     return inner(j)->unproven && job_live(j);
 }
 
+int64_t job_left_s(const struct job *j)
+{
+    int64_t ms = (int64_t)j->ends_ms - (int64_t)awake_or_not_ms();
+
+    return ms / 1000;
+}
+
 /* A scheduler lets a job run over its time for a while, or has ended it: that is not known before it is asked. */
 static bool is_over_time(const struct job *j)
 {
-    return j->ends_at && wall_now().tv_sec >= j->ends_at;
+    return j->ends_ms && job_left_s(j) <= 0;
 }
 
 bool job_restless(const struct job *j)

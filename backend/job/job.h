@@ -46,6 +46,10 @@ struct job {
     enum sched_state sched;
     char *word, *reason, *nodes;
     time_t expected_start, ends_at;
+    /* The end that ends_at shows, by awake_or_not_ms(), which is what is counted by: a wall clock may be set. 0 = no
+     * limit is known. */
+    uint64_t ends_ms;
+    int64_t all_s; /* of its time, what it has used and what is left; 0 = not known */
     int queue_position;
     int exit_status; /* -1 = not known */
     int missing;     /* whole queries in a row that did not list it */
@@ -104,6 +108,8 @@ int job_extend(struct job *j, int64_t seconds, void (*cb)(void *arg, struct job 
 
 /* In any state: scancel, and scancel again until it is seen to be over. */
 void job_cancel(struct job *j, const char *why);
+
+int64_t job_left_s(const struct job *j); /* until its time limit, <= 0 where it is past; only where ends_ms says of one */
 
 bool job_live(const struct job *j);           /* not ENDED */
 bool job_has_slot(const struct job *j);       /* HEALTHY and fewer active than slots */

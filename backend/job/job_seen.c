@@ -29,12 +29,30 @@ static bool slipped(time_t a, time_t b, long slip_s)
     return labs((long)(a - b)) > slip_s;
 }
 
+/* What is left is the same by every clock; ends_at only shows it, and follows a clock that was set. Returns
+ * whether that is news. */
+static bool take_limit(struct job *j, const struct job_info *info)
+{
+    bool limited = info->left_s >= 0;
+    uint64_t ends_ms = limited ? awake_or_not_ms() + (uint64_t)info->left_s * 1000 : 0;
+    time_t ends_at = limited ? wall_now().tv_sec + (time_t)info->left_s : 0;
+
+    if (slipped((time_t)(j->ends_ms / 1000), (time_t)(ends_ms / 1000), ENDS_SLIP_S)) {
+        j->ends_ms = ends_ms;
+        j->all_s = limited && info->elapsed_s >= 0 ? info->elapsed_s + info->left_s : 0;
+    }
+    if (!slipped(j->ends_at, ends_at, ENDS_SLIP_S))
+        return false;
+    j->ends_at = ends_at;
+    return true;
+}
+
 static void take_facts(struct job *j, const struct job_info *info)
 {
     struct job_inner *in = inner(j);
-    bool moved = slipped(j->expected_start, info->expected_start, START_SLIP_S) ||
-                 slipped(j->ends_at, info->ends_at, ENDS_SLIP_S);
-    bool changed = moved || j->sched != info->state || strcmp(j->word, info->word) ||
+    bool moved = slipped(j->expected_start, info->expected_start, START_SLIP_S),
+         limited = take_limit(j, info);
+    bool changed = moved || limited || j->sched != info->state || strcmp(j->word, info->word) ||
                    strcmp(j->reason, info->reason) || strcmp(j->nodes, info->nodes) ||
                    j->queue_position != info->queue_position;
 
@@ -46,10 +64,8 @@ static void take_facts(struct job *j, const struct job_info *info)
     job_replace(&j->reason, info->reason);
     job_replace(&j->nodes, info->nodes);
     job_replace(&in->comment, info->comment);
-    if (moved) {
+    if (moved)
         j->expected_start = info->expected_start;
-        j->ends_at = info->ends_at;
-    }
     j->queue_position = info->queue_position;
     if (info->exit_status >= 0)
         j->exit_status = info->exit_status;

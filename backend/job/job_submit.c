@@ -291,8 +291,11 @@ static void extended_cb(void *arg, int rc, const char *err)
 
     in->calls--;
     in->extending = false;
-    if (rc == 0 && j->ends_at)
-        j->ends_at += in->extension_s; /* as the next query will show, in a while */
+    if (rc == 0 && j->ends_ms) { /* as the next query will show, in a while */
+        j->ends_at += in->extension_s;
+        j->ends_ms += (uint64_t)in->extension_s * 1000;
+        j->all_s += in->extension_s;
+    }
     if (in->extended_cb)
         in->extended_cb(in->extended_arg, j, rc, err);
     cluster_look(j->cluster);

@@ -243,7 +243,7 @@ static struct job *nearest_its_end(const struct model *m)
 
     list_for_each(j, &m->house->jobs, struct job, link)
     {
-        if (model_lets_in(m, j) && j->ageing && (!found || j->ends_at < found->ends_at))
+        if (model_lets_in(m, j) && j->ageing && (!found || j->ends_ms < found->ends_ms))
             found = j;
     }
     return found;

@@ -57,17 +57,9 @@ static double answer_s(const struct model *m)
                                         : m->answer_s;
 }
 
-/* All of its time, as far as we have seen it run. */
-static int64_t time_of(const struct job *j)
-{
-    int64_t s = j->started.tv_sec ? (int64_t)(j->ends_at - j->started.tv_sec) : 0;
-
-    return s > 0 ? s : 0;
-}
-
 static int64_t lead_s(const struct model *m, const struct job *j)
 {
-    int64_t s = m->cfg->job.relay_lead_s, half = time_of(j) / 2;
+    int64_t s = m->cfg->job.relay_lead_s, half = j->all_s / 2;
 
     if (s < 0 && m->start_s <= 0)
         s = LEAD_UNKNOWN_S;
@@ -77,14 +69,9 @@ static int64_t lead_s(const struct model *m, const struct job *j)
     return s < half ? s : half;
 }
 
-static int64_t left_s(const struct job *j)
-{
-    return (int64_t)(j->ends_at - wall_now().tv_sec);
-}
-
 bool model_closes(const struct model *m, const struct job *j)
 {
-    return j->ends_at && j->ageing && (double)left_s(j) <= answer_s(m) && model_count_fresh(m) > 0;
+    return j->ends_ms && j->ageing && (double)job_left_s(j) <= answer_s(m) && model_count_fresh(m) > 0;
 }
 
 /* ---- More time */
@@ -154,7 +141,7 @@ static int64_t extension_s(const struct job *j)
 {
     int64_t s = j->time_s ? j->time_s : j->config->job.time_s;
 
-    return s > 0 ? s : time_of(j) > 60 ? time_of(j) : 60;
+    return s > 0 ? s : j->all_s > 60 ? j->all_s : 60;
 }
 
 /* Is more time asked for, now or a while ago? Its answer comes before a successor does. */
@@ -188,7 +175,7 @@ static bool is_used(const struct model *m)
 /* Seconds before the limit at which that is told. */
 static int64_t told_s(const struct model *m, const struct job *j)
 {
-    int64_t s = lead_s(m, j), half = time_of(j) / 2;
+    int64_t s = lead_s(m, j), half = j->all_s / 2;
 
     return s > TOLD_S ? s : TOLD_S < half ? TOLD_S : half;
 }
@@ -230,9 +217,9 @@ uint64_t model_limits(struct model *m)
 
     list_for_each(j, &m->house->jobs, struct job, link)
     {
-        if (!model_lets_in(m, j) || !job_has_run(j) || !j->ends_at)
+        if (!model_lets_in(m, j) || !job_has_run(j) || !j->ends_ms)
             continue;
-        int64_t left = left_s(j), lead = lead_s(m, j);
+        int64_t left = job_left_s(j), lead = lead_s(m, j);
         warn(m, j, left);
         if (left <= 0)
             job_attend(j);

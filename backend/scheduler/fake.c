@@ -23,7 +23,7 @@
  * Counted from the moment that the job is RUNNING, each time it is:
  *   start=SECONDS      the engine is started, or its given address published (0)
  *   fail=SECONDS       FAILED with status 1
- *   limit=SECONDS      TIMEOUT; ends_at tells of it from the start
+ *   limit=SECONDS      TIMEOUT; left_s tells of it from the start
  *   preempt=SECONDS    PREEMPTED
  *   nodefail=SECONDS   NODE_FAIL
  *   requeue=SECONDS    once: the engine is killed and the job PENDING again under the same id; as under Slurm
@@ -411,9 +411,16 @@ static bool forgotten(struct fake_job *j)
     return true;
 }
 
+static int64_t ms_until(uint64_t due_ms)
+{
+    int64_t ms = (int64_t)due_ms - (int64_t)mono_ms();
+
+    return ms > 0 ? ms : 0;
+}
+
 static time_t wall_time_of(uint64_t due_ms)
 {
-    return wall_now().tv_sec + (time_t)(((int64_t)due_ms - (int64_t)mono_ms()) / 1000);
+    return wall_now().tv_sec + (time_t)(ms_until(due_ms) / 1000);
 }
 
 static struct job_info info_of(const struct fake_job *j, int *position)
@@ -430,7 +437,7 @@ static struct job_info info_of(const struct fake_job *j, int *position)
         .nodes = j->nodes,
         .comment = j->comment,
         .expected_start = timer_active(run->timer) ? wall_time_of(run->due_ms) : 0,
-        .ends_at = timer_active(limit->timer) ? wall_time_of(limit->due_ms) : 0,
+        .left_s = timer_active(limit->timer) ? (ms_until(limit->due_ms) + 999) / 1000 : -1,
         .elapsed_s = j->started_ms ? (int64_t)((until - j->started_ms) / 1000) : 0,
         .queue_position = strcmp(j->word, "PENDING") == 0 ? ++*position : 0,
         .exit_status = j->exit_status,

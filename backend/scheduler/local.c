@@ -293,6 +293,7 @@ static struct job_info info_of(const struct local_job *j)
                               .reason = j->reason ? j->reason : "",
                               .nodes = NODE,
                               .comment = "",
+                              .left_s = -1,
                               .elapsed_s =
                                   (int64_t)(((over ? j->ended_ms : mono_ms()) - j->started_ms) / 1000),
                               .exit_status = j->exit_status };

@@ -47,7 +47,7 @@ struct job_info {
     /* Where the job publishes "traefik,<service>,http://host:port"; a requeue keeps it. */
     const char *comment;
     time_t expected_start; /* of one that waits, by this machine's clock; 0 = not known */
-    time_t ends_at;        /* by this machine's clock; 0 = not known or no limit */
+    int64_t left_s;        /* of one that runs, until its time limit; -1 = not known or no limit */
     int64_t elapsed_s;     /* -1 = not known */
     int queue_position;    /* 1.. among pending jobs of its partition where it is known, else 0 */
     int exit_status;       /* -1 = not known (always so with kind slurm) */

@@ -184,7 +184,7 @@ static struct job_info read_row(char *f[SLURM_N_FIELDS], const int64_t login_now
         .nodes = unless(f[FIELD_NODES], ""),
         .comment = unless(f[FIELD_COMMENT], ""),
         .expected_start = waits ? moment_here(f[FIELD_START], login_now, now) : 0,
-        .ends_at = runs && left >= 0 ? now + (time_t)left : 0,
+        .left_s = runs ? left : -1,
         .elapsed_s = slurm_parse_elapsed(f[FIELD_ELAPSED]),
         .exit_status = -1, /* squeue -o has no field for it */
     };

@@ -44,7 +44,7 @@ struct slurm_jobs {
 
 /* Read the output of a query.
  * prefix  rows whose name does not begin with it are left out, or are among the others
- * now     the wall clock of this machine: expected_start and ends_at are told by it
+ * now     the wall clock of this machine: expected_start is told by it
  * Returns 0; -EIO where squeue exited with another status than 0, with that in *status; -EPROTO where the
  * output is not whole or a row is odd, with a sentence that quotes it. */
 int slurm_parse_queue(const char *out, size_t len, const char *tag, const char *prefix, time_t now,

@@ -47,8 +47,8 @@ static json_t *job_part(const struct job *j)
 
     if (!j || !j->id)
         return json_pack("{s:n,s:s,s:n,s:n}", "id", "state", "none", "node", "time_left");
-    if (j->ends_at)
-        slullama_time_left((int64_t)(j->ends_at - wall_now().tv_sec), left);
+    if (j->ends_ms)
+        slullama_time_left(job_left_s(j), left);
     return json_pack("{s:s,s:s,s:o,s:s}", "id", j->id, "state",
                      slullama_state(j->word && j->word[0] ? j->word : "PENDING"), "node",
                      json_str(job_node(j)), "time_left", left);

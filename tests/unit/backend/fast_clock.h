@@ -26,6 +26,11 @@ uint64_t mono_ms(void)
     return uv_hrtime() / 1000000 + fast_ahead_ms;
 }
 
+uint64_t awake_or_not_ms(void)
+{
+    return mono_ms();
+}
+
 struct timespec wall_now(void)
 {
     struct timespec ts;

@@ -2,6 +2,20 @@
 /* Time limits of jobs: they are told, more time is asked for, or a successor takes over in time. */
 #include "tests/unit/backend/rig.h"
 #include "backend/model/model_private.h"
+#include <sys/syscall.h>
+#include <time.h>
+
+static time_t clock_set_s; /* by how much the wall clock was set, in this process alone */
+
+/* In place of the C library's, for libuv too. The other clocks cannot be set. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    long rc = syscall(SYS_clock_gettime, id, ts);
+
+    if (rc == 0 && id == CLOCK_REALTIME)
+        ts->tv_sec += clock_set_s;
+    return (int)rc;
+}
 
 static bool event_says(const char *words)
 {
@@ -201,6 +215,11 @@ static void without_the_pin_it_falls_asleep(void **state)
     WAIT(model_is(MODEL_ASLEEP));
 }
 
+static void ends_in(struct job *j, uint64_t seconds)
+{
+    j->ends_ms = awake_or_not_ms() + seconds * 1000;
+}
+
 static void the_lead_is_learnt_from_slow_starts_and_at_most_half_of_the_time(void **state)
 {
     struct model *m;
@@ -214,23 +233,77 @@ static void the_lead_is_learnt_from_slow_starts_and_at_most_half_of_the_time(voi
     j = nth_job(1);
     m->queue_s = 300;
     m->start_s = 200;
-    j->started.tv_sec = wall_now().tv_sec - 5000;
-    j->ends_at = wall_now().tv_sec + 1100; /* twice 500 s and a little more than 20 s */
+    j->all_s = 6100;
+    ends_in(j, 1100); /* twice 500 s and a little more than 20 s */
     model_limits(m);
     assert_false(j->ageing);
     m->n_waiting++;
-    j->ends_at = wall_now().tv_sec + 1000;
+    ends_in(j, 1000);
     model_limits(m);
     assert_true(j->ageing);
-    j->ends_at = wall_now().tv_sec + 2000; /* somebody gave it more time */
+    ends_in(j, 2000); /* somebody gave it more time */
     model_limits(m);
     assert_false(j->ageing);
     m->queue_s = 100000;
-    j->started.tv_sec = wall_now().tv_sec - 100;
-    j->ends_at = j->started.tv_sec + 1000; /* half are 500 s, and 900 are left */
+    j->all_s = 1000;
+    ends_in(j, 900); /* half are 500 s */
     model_limits(m);
     assert_false(j->ageing);
     m->n_waiting--;
+}
+
+/* ---- The wall clock is set, by a person or by the time service */
+
+/* As after a query that did not list the job: another is due soon. */
+static void query_now(void)
+{
+    nth_job(1)->missing = 1;
+    cluster_look(the_cluster());
+}
+
+static void a_clock_that_is_set_forward_begins_no_successor(void **state)
+{
+    (void)state;
+    rig_open("\"limit=4000\"", "keep_alive = \"relay\"\nrelay_lead = \"100s\"\nmin = 1");
+    expect_answer(ask("x"), "x");
+    WAIT(nth_job(1)->ends_at);
+    time_t shown = nth_job(1)->ends_at;
+    clock_set_s = 7200;
+    expect_answer(ask("after the jump"), "after the jump");
+    model_limits(the_model());
+    assert_false(nth_job(1)->ageing);
+    query_now();
+    WAIT(nth_job(1)->ends_at > shown + 7000); /* what is shown goes by the clock that people read */
+    HOLDS(500, !nth_job(1)->ageing && count_jobs() == 1);
+    assert_false(event_says("time limit"));
+    clock_set_s = 0;
+}
+
+static void one_that_is_set_back_misses_no_limit(void **state)
+{
+    (void)state;
+    rig_open("\"limit=10\", \"parrot=--rate 20\"", "keep_alive = \"relay\"\nslots = 2");
+    expect_answer(ask("x"), "x");
+    WAIT(nth_job(1)->ends_at);
+    clock_set_s = -7200;
+    STREAM_UNTIL(took_over(2));
+    STREAM_UNTIL(job_is(1, JOB_ENDED));
+    assert_string_equal(nth_job(1)->word, "CANCELLED"); /* before its limit */
+    clock_set_s = 0;
+}
+
+static void one_that_was_set_at_its_start_changes_no_lead(void **state)
+{
+    (void)state;
+    rig_open("\"limit=4000\"", "keep_alive = \"relay\"\nrelay_lead = \"1h\"\nmin = 1");
+    model_wake(the_model());
+    WAIT(nth_job(1) && nth_job(1)->started.tv_sec);
+    clock_set_s = 7200; /* the half of 4000 s, not of 11200 s, is the most that a lead can be */
+    WAIT(job_is(1, JOB_HEALTHY) && nth_job(1)->ends_ms);
+    query_now();
+    WAIT(nth_job(1)->missing == 0);
+    HOLDS(500, !nth_job(1)->ageing && count_jobs() == 1);
+    clock_set_s = 0;
 }
 
 static const struct CMUnitTest tests[] = {
@@ -246,6 +319,9 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(a_pin_outlasts_idle_time_and_its_end_is_seen),
     SENTENCE(without_the_pin_it_falls_asleep),
     SENTENCE(the_lead_is_learnt_from_slow_starts_and_at_most_half_of_the_time),
+    SENTENCE(a_clock_that_is_set_forward_begins_no_successor),
+    SENTENCE(one_that_is_set_back_misses_no_limit),
+    SENTENCE(one_that_was_set_at_its_start_changes_no_lead),
 };
 
 RIG_MAIN(tests)

@@ -228,7 +228,7 @@ static void the_limit_is_known_while_the_job_runs(void **state)
     make_fake("limit=100", "engine=none", NULL);
     submit();
     struct seen *j = wait_word("1", "RUNNING");
-    assert_true(j->ends_at - wall_now().tv_sec >= 98 && j->ends_at - wall_now().tv_sec <= 101);
+    assert_true(j->left_s >= 60 && j->left_s <= 100);
 }
 
 static void the_limit_can_be_extended_or_not_as_told(void **state)
@@ -239,7 +239,7 @@ static void the_limit_can_be_extended_or_not_as_told(void **state)
     submit();
     wait_word("2", "RUNNING");
     assert_int_equal(rig_extend("1", 1000), 0);
-    assert_true(rig_job("1")->ends_at - wall_now().tv_sec >= 1000);
+    assert_true(rig_job("1")->left_s >= 1000);
     assert_int_equal(rig_extend("2", 1000), -EACCES);
     assert_string_equal(rig.err, "denied");
     assert_int_equal(rig_extend("3", 1000), -EINVAL);

@@ -22,7 +22,8 @@
 struct seen {
     char id[24], name[128], word[32], reason[256], nodes[256], comment[256];
     enum sched_state state;
-    time_t expected_start, ends_at;
+    time_t expected_start;
+    int64_t left_s;
     int64_t elapsed_s;
     int queue_position, exit_status;
 };
@@ -86,7 +87,7 @@ static void queried_cb(void *arg, int rc, const struct job_info *v, size_t n, co
         copy_text(j->comment, sizeof(j->comment), v[i].comment);
         j->state = v[i].state;
         j->expected_start = v[i].expected_start;
-        j->ends_at = v[i].ends_at;
+        j->left_s = v[i].left_s;
         j->elapsed_s = v[i].elapsed_s;
         j->queue_position = v[i].queue_position;
         j->exit_status = v[i].exit_status;

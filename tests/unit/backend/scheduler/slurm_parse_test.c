@@ -72,7 +72,7 @@ static void the_capture_of_2205_is_understood(void **state)
     assert_string_equal(j->reason, "");
     assert_string_equal(j->nodes, "n1");
     assert_string_equal(j->comment, "traefik,qwen,http://n1:41234,sfs,198.19.0.11");
-    assert_int_equal(j->ends_at, NOW + 29 * 60 + 54);
+    assert_int_equal(j->left_s, 29 * 60 + 54);
     assert_int_equal(j->elapsed_s, 6);
     assert_int_equal(j->expected_start, 0);
     assert_int_equal(j->exit_status, -1);
@@ -82,12 +82,12 @@ static void the_capture_of_2205_is_understood(void **state)
     assert_string_equal(j->nodes, "");
     assert_string_equal(j->comment, "");
     assert_int_equal(j->expected_start, NOW + (1796145660 - LOGIN));
-    assert_int_equal(j->ends_at, 0);
+    assert_int_equal(j->left_s, -1);
     assert_int_equal(j->queue_position, 0);
 
     assert_string_equal(find(&jobs, "12")->comment, "two\nlines | and a bar");
     assert_string_equal(find(&jobs, "19")->nodes, "n1"); /* component 0 */
-    assert_int_equal(find(&jobs, "9")->ends_at, NOW + 4 * 3600 - 5);
+    assert_int_equal(find(&jobs, "9")->left_s, 4 * 3600 - 5);
     assert_int_equal(find(&jobs, "11")->queue_position, 1);
     assert_int_equal(find(&jobs, "10")->expected_start, 0);
     slurm_jobs_free(&jobs);
