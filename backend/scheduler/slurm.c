@@ -15,8 +15,8 @@
 #include <sys/random.h>
 
 /* Slurm's programs give up after MessageTimeout, 10 s by default and 60 s at some sites, sbatch after some
- * tries of it. Past these a program hangs. */
-#define SUBMIT_MS 60000
+ * tries of it. Past these a program hangs; sbatch by then has been ended where it runs (slurm_begin). */
+#define SUBMIT_MS 100000
 #define CANCEL_MS 30000
 #define EXTEND_MS 30000
 
@@ -27,6 +27,15 @@ static bool plain_nodes(const char *s)
 }
 
 /* ---- Submit */
+
+/* A start-up file of the login shell may ask a question, which takes a line of our standard input, or end in exec,
+ * and then another shell runs what it reads there, on the login node. So these lines come before the script, which
+ * begins behind the tag: as many questions as anybody has can be answered with one, and a shell ends at the first.
+ * Any shell understands them. */
+#define GUARD        "exit 97\n"
+#define GUARD_LINES  8
+#define GUARD_STATUS 97
+#define EATEN_STATUS 98 /* the input ended before the tag: something has read it all */
 
 static void quote_output(const struct slurm *s, const struct command_result *r, struct err *e)
 {
@@ -40,27 +49,45 @@ static void quote_output(const struct slurm *s, const struct command_result *r, 
             rest);
 }
 
+/* Something took what was meant for us. 0 where it did not. */
+static int guard_error(const struct slurm *s, const struct command_result *r, struct err *e)
+{
+    const char *rest, *how;
+    size_t len;
+    bool reached = slurm_behind_tag(r->out, r->out_len, s->tag, &rest, &len);
+
+    if (!reached && r->exit_status == GUARD_STATUS)
+        how = "ends in exec, so that no command is run";
+    else if (reached && r->exit_status == EATEN_STATUS)
+        how = "reads standard input to its end";
+    else
+        return 0;
+    return err_set(
+        e, -ECONNREFUSED,
+        "a start-up file of the login shell on %s, such as ~/.bashrc, %s: it must do that only where the "
+        "shell is interactive",
+        s->host, how);
+}
+
 static int submit_result(const struct slurm *s, const struct command_result *r, char id[SLURM_ID_SIZE],
                          struct err *e)
 {
-    const char *rest;
-    size_t len;
-
     /* An id is proof of a job, also where the link broke behind it. */
     if (slurm_parse_id(r->out, r->out_len, s->tag, id) == 0)
         return 0;
     if (r->rc < 0)
         return err_set(e, r->rc, "%s", r->err);
-    int rc = slurm_shell_error(s, "sbatch", r->exit_status, e);
+    int rc = guard_error(s, r, e);
+    if (rc == 0)
+        rc = slurm_not_reached(s, "sbatch", r, e);
+    if (rc == 0)
+        rc = slurm_shell_error(s, "sbatch", r->exit_status, e);
     if (rc < 0)
         return rc;
     char *words = slurm_words(r->errout, r->errout_len, s->tag);
     if (r->exit_status == 0) {
         rc = -EPROTO;
         quote_output(s, r, e);
-    } else if (!slurm_behind_tag(r->out, r->out_len, s->tag, &rest, &len)) {
-        rc = err_set(e, -EIO, "the login shell on %s did not get as far as sbatch (status %d): %s", s->host,
-                     r->exit_status, words);
     } else if (slurm_words_unsure(words)) {
         rc = err_set(e, -ETIMEDOUT, "%s", words);
     } else if (*words == '\0') {
@@ -102,13 +129,20 @@ static void slurm_submit(struct scheduler *sched, const struct job_spec *spec, s
     /* Of the user's own settings these would make sbatch wait for the job's end, make many jobs of one, or
      * send it to a cluster that squeue does not look at (SLURM_CLUSTERS, which counts for both, is left). */
     slurm_begin(&line, s, "SBATCH_WAIT SBATCH_ARRAY_INX SBATCH_CLUSTERS");
-    buf_addf(&line, "exec $T sbatch --parsable --job-name=%s", spec->name);
+    buf_addf(&line, "while read -r l; do case $l in %s) exec $T sbatch --parsable --job-name=%s", s->tag,
+             spec->name);
     if (spec->exclude && *spec->exclude)
         buf_addf(&line, " \"--exclude=%s\"", spec->exclude);
     if (spec->time_s > 0)
         buf_addf(&line, " --time=%lld:%02d", (long long)(spec->time_s / 60), (int)(spec->time_s % 60));
-    buf_adds(&line, "'");
-    struct call *c = slurm_run(s, &line, spec->script, SUBMIT_MS, submitted_cb);
+    buf_addf(&line, ";; esac; done; exit %d'", EATEN_STATUS);
+    struct buf input = { 0 };
+    for (int i = 0; i < GUARD_LINES; i++)
+        buf_adds(&input, GUARD);
+    buf_addf(&input, "%s\n%s", s->tag, spec->script);
+    struct call *c = slurm_run(s, &line, buf_str(&input), SUBMIT_MS, submitted_cb);
+    explicit_bzero(input.data, input.len);
+    buf_free(&input);
     c->submit = cb;
     c->arg = arg;
 }

@@ -71,3 +71,20 @@ int slurm_shell_error(const struct slurm *s, const char *program, int exit_statu
         return err_set(e, -EACCES, "%s on %s may not be run", program, s->host);
     return 0;
 }
+
+int slurm_not_reached(const struct slurm *s, const char *program, const struct command_result *r,
+                      struct err *e)
+{
+    const char *rest;
+    size_t len;
+
+    bool no_shell =
+        s->is_here && r->exit_status == 127; /* PATH has no sh, which is for slurm_shell_error() */
+    if (no_shell || slurm_behind_tag(r->out, r->out_len, s->tag, &rest, &len))
+        return 0;
+    char *words = slurm_words(r->errout, r->errout_len, s->tag);
+    err_set(e, -EIO, "the login shell on %s did not get as far as %s (status %d)%s%s", s->host, program,
+            r->exit_status, *words ? ": " : "; do its start-up files end in exit or exec?", words);
+    free(words);
+    return -EIO;
+}

@@ -66,6 +66,9 @@ void slurm_call_free(struct call *c);
 /* Why a command that ran did not do its work, where that is not for Slurm to say. 0 where it is. */
 int slurm_shell_error(const struct slurm *s, const char *program, int exit_status, struct err *e);
 
+/* -EIO with a sentence where a command that ended was never begun: the login shell printed no tag. 0 where it was. */
+int slurm_not_reached(const struct slurm *s, const char *program, const struct command_result *r, struct err *e);
+
 /* slurm_queue.c: the scheduler's query. */
 void slurm_query(struct scheduler *sched, sched_query_f cb, void *arg);
 

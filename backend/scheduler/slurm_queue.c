@@ -105,6 +105,8 @@ static int query_result(struct slurm *s, const struct command_result *r, struct 
         return 0;
     if (r->rc < 0)
         return err_set(e, r->rc, "%s", r->err);
+    if (slurm_not_reached(s, "squeue", r, e) < 0)
+        return -EIO;
     int shell_rc = slurm_shell_error(s, "squeue", status ? status : r->exit_status, &shell);
     if (shell_rc < 0) {
         *e = shell;

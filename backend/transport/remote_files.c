@@ -42,6 +42,7 @@ static const char shell_line[] =
  * by functions of the site, /dev/null keeps programs away from our script. A path that is no
  * plain file is not opened: a FIFO would never end. */
 static const char script[] =
+    "\n\n\n\n\n\n\n\n" /* for questions of start-up files, which take a line each */
     "LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/bin:/bin; umask 077\n"
     "sl_say() { printf '\\n%s%s %s %s\\n' MARK1 MARK2 \"$1\" \"$2\"; }\n"
     "sl_end() { printf '\\n%s%s end\\n' MARK1 MARK2; }\n"

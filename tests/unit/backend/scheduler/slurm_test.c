@@ -182,10 +182,13 @@ static void a_submission_sends_the_script_on_standard_input(void **state)
     result(0, "@\n4711;alvis\n", "@\n");
     assert_int_equal(rig_submit(NAME, "#!/bin/bash\nsecret 5ec2e7\n"), 0);
     assert_string_equal(rig.id, "4711");
-    assert_string_equal(standin.input, "#!/bin/bash\nsecret 5ec2e7\n");
-    assert_non_null(strstr(standin.line, "exec $T sbatch --parsable --job-name=" NAME "'"));
+    char *tag = tag_of(standin.line), *want = xasprintf("\nexit 97\n%s\n#!/bin/bash\nsecret 5ec2e7\n", tag);
+    assert_non_null(strstr(standin.input, want));
+    free(tag);
+    free(want);
+    assert_non_null(strstr(standin.line, "exec $T sbatch --parsable --job-name=" NAME ";;"));
     assert_null(strstr(standin.line, "5ec2e7"));
-    assert_int_equal(standin.timeout_ms, 60000);
+    assert_int_equal(standin.timeout_ms, 100000);
 }
 
 static void a_refusal_is_told_in_the_words_of_sbatch(void **state)
@@ -302,7 +305,8 @@ static void a_query_that_is_not_whole_lists_nothing(void **state)
     assert_int_equal(rig_query(), -ETIMEDOUT);
     assert_string_equal(rig.err, "it took too long");
     result(0, "", "");
-    assert_int_equal(rig_query(), -EPROTO);
+    assert_int_equal(rig_query(), -EIO);
+    assert_non_null(strstr(rig.err, "did not get as far as squeue (status 0)"));
     result(255, "", "fatal: no home\n");
     assert_int_equal(rig_query(), -EIO);
     assert_non_null(strstr(rig.err, "fatal: no home"));
@@ -542,6 +546,48 @@ static void noisy_start_up_files_change_nothing(void **state)
         "echo 'Welcome! 42'; echo 4242; printf 'prompt> '; echo 'stty: not a tty' >&2; printf 'x' >&2");
 }
 
+static void questions_of_start_up_files_take_nothing_of_the_script(void **state)
+{
+    (void)state;
+    check_shell("bash", "echo 'Which project?'; read project; read -r quota; echo \"$project it is\"");
+}
+
+/* Start-up files that end so, and the words that the refusal of a submission then has. */
+static void check_take_over(const char *noise, int rc, const char *words)
+{
+    char ran[160];
+
+    snprintf(ran, sizeof(ran), "%s/ran-here", rig.dir);
+    char *script = xasprintf("#!/bin/bash\necho > %s\n", ran);
+    standin.shell = "bash";
+    standin.noise = noise;
+    if (rig_submit(NAME, script) != rc || !strstr(rig.err, words))
+        fail_msg("%s: %d, %s", noise, rig.rc, rig.err);
+    assert_int_not_equal(access(ran, F_OK), 0);
+    assert_int_equal(rig_query(), -EIO);
+    free(script);
+}
+
+static void no_other_shell_runs_the_script(void **state)
+{
+    static const char *const shells[] = { "bash", "dash", "zsh", "ksh", "tcsh", "fish", "busybox sh" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+        char command[128], noise[64];
+        snprintf(command, sizeof(command), "%s -c true > /dev/null 2>&1 < /dev/null", shells[i]);
+        if (system(command) != 0)
+            continue;
+        snprintf(noise, sizeof(noise), "exec %s", shells[i]);
+        check_take_over(noise, -ECONNREFUSED, "ends in exec");
+    }
+    check_take_over("exit 0", -EIO, "did not get as far as sbatch (status 0)");
+    assert_non_null(strstr(rig.err, "did not get as far as squeue (status 0)"));
+    standin.noise = "cat > /dev/null";
+    assert_int_equal(rig_submit(NAME, "#!/bin/bash\n"), -ECONNREFUSED);
+    assert_non_null(strstr(rig.err, "reads standard input to its end"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -564,6 +610,8 @@ int main(void)
         T(destroying_drops_what_is_under_way),
         T(the_command_lines_mean_the_same_to_every_login_shell),
         T(noisy_start_up_files_change_nothing),
+        T(questions_of_start_up_files_take_nothing_of_the_script),
+        T(no_other_shell_runs_the_script),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
