@@ -17,6 +17,7 @@ struct user {
     struct list link;
     uid_t uid;
     int waiting;
+    int64_t held;       /* bytes of questions that are not answered */
     uint64_t minute_ms; /* mono_ms() when the running minute began; 0 = none yet */
     int64_t asked;      /* in that minute */
 };
@@ -99,11 +100,29 @@ void quota_asked(struct house *h, uid_t uid)
     u->asked++;
 }
 
+void quota_holds(struct house *h, uid_t uid, int64_t more)
+{
+    get(h, uid)->held += more;
+}
+
+int quota_may_hold(const struct house *h, uid_t uid, int64_t more, struct err *e)
+{
+    const struct user *u = find(h, uid);
+    int64_t most = h->cfg->limit_stored, have = u ? u->held : 0;
+
+    if (!most || more <= 0 || have + more <= most)
+        return 0;
+    return err_set(e, -EDQUOT,
+                   "your questions that are not answered hold %" PRId64 " bytes, and %" PRId64
+                   " more are beyond stored (%" PRId64 ") in [limits]; try again later",
+                   have, more, most);
+}
+
 int quota_may_store(struct house *h, uid_t uid, int64_t more, struct err *e)
 {
     int64_t most = h->cfg->limit_stored;
 
-    if (!most)
+    if (!most || more <= 0)
         return 0;
     int64_t have = (int64_t)(chats_stored(h, uid) + batches_stored(h, uid));
     if (have + more <= most)

@@ -20,6 +20,11 @@ void quota_waits(struct house *h, uid_t uid, int more);
 int quota_may_ask(const struct house *h, uid_t uid, struct err *e);
 void quota_asked(struct house *h, uid_t uid); /* it was taken: it counts for this minute */
 
+/* Bytes of questions of theirs, drafts among them, that are not answered: so many more (or less) are there. May there be? 0 or
+ * -EDQUOT, with the sentence: they have the room of `stored` once more, so that whoever has filled that can ask. */
+void quota_holds(struct house *h, uid_t uid, int64_t more);
+int quota_may_hold(const struct house *h, uid_t uid, int64_t more, struct err *e);
+
 /* May they keep so many bytes more in conversations and batches? What they have is counted now: nothing is to be kept in step.
  * 0 or -EDQUOT, with the sentence. Answers that come to what was asked are taken, and count from then on. */
 int quota_may_store(struct house *h, uid_t uid, int64_t more, struct err *e);

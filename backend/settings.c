@@ -128,6 +128,11 @@ const char *settings_own_text(const struct settings *s, enum setting which)
     return s->text[which];
 }
 
+size_t settings_own_len(const struct settings *s, enum setting which)
+{
+    return s->text[which] ? strlen(s->text[which]) : 0;
+}
+
 /* ---- Its file */
 
 static char *path_of(const struct settings *s, enum setting which)

@@ -17,6 +17,7 @@ void settings_destroy(struct settings *s); /* NULL is allowed */
 /* Those of a conversation: what the model's say counts until another is written, and changed() is told to keep that. */
 struct settings *settings_create_under(const struct settings *model, void (*changed)(void *arg), void *arg);
 const char *settings_own_text(const struct settings *s, enum setting which); /* NULL: the model's counts */
+size_t settings_own_len(const struct settings *s, enum setting which);       /* bytes of it; 0 likewise */
 /* One that was kept; what cannot be used any more is left out. */
 void settings_load_text(struct settings *s, enum setting which, const char *text, size_t len);
 void settings_copy(struct settings *to, const struct settings *from);

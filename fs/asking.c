@@ -6,6 +6,7 @@
 #include "backend/base/timer.h"
 #include "backend/base/utf8.h"
 #include "backend/chat/chat.h"
+#include "backend/quota.h"
 #include "fs/binding.h"
 #include "fs/tree_inside.h"
 
@@ -53,6 +54,21 @@ static void weigh(struct asking *a)
         return;
     a->home->askings_bytes += now - a->weighs;
     a->weighs = now;
+}
+
+static void hold(struct asking *a, size_t now)
+{
+    if (now != a->holds)
+        quota_holds(tree_house(a->tree), a->uid, (int64_t)now - (int64_t)a->holds);
+    a->holds = now;
+}
+
+/* Its question is another, or is answered. */
+static void mind_held(struct asking *a)
+{
+    size_t draft = a->draft.len + a->whole.len;
+
+    hold(a, ended(a) ? 0 : a->prompt ? a->prompt->text.len : draft);
 }
 
 static void enlist(struct asking *a)
@@ -144,6 +160,7 @@ static void images_cb(void *arg, int rc, const char *why, struct buf *text)
         a->gathered = true;
         a->whole = *text;
         *text = (struct buf){ 0 };
+        mind_held(a);
     }
     if (a->submits) {
         submit_gathered(a, rc, why);
@@ -179,6 +196,7 @@ void asking_written(struct asking *a)
         record_written(a->record);
     a->saved = false;
     forget_images(a);
+    mind_held(a);
 }
 
 static void free_asking(struct asking *a)
@@ -186,6 +204,7 @@ static void free_asking(struct asking *a)
     let_record_go(a);
     forget_images(a);
     unlist(a);
+    hold(a, 0);
     if (a->prompt) {
         a->prompt->changed = NULL;
         exchange_unref(&a->prompt->x);
@@ -240,6 +259,7 @@ static void prompt_changed_cb(void *arg)
     struct asking *a = arg;
 
     weigh(a);
+    mind_held(a);
     waitq_wake(&a->waiters);
 }
 
@@ -250,6 +270,7 @@ static void begin_prompt(struct asking *a, struct prompt *p)
     a->prompt = p;
     a->writer = NULL;
     weigh(a);
+    mind_held(a);
 }
 
 /* The prompt has the asking's record from here on. One that was refused before a byte of it was written leaves no

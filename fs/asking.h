@@ -37,6 +37,7 @@ struct asking {
     bool resumed;                 /* an earlier mount had taken it */
     bool taken_back;              /* it leaves no trace */
     size_t weighs;                /* bytes of its texts, as counted in its home's askings_bytes */
+    size_t holds;                 /* bytes of its question while that has no answer: quota_holds() */
 };
 
 /* Begin a draft (at its first write). who is copied. */

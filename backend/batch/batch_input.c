@@ -48,6 +48,16 @@ int batch_write_open(struct batch *b, struct err *e)
     return 0;
 }
 
+/* in.jsonl is to have so many bytes. */
+static int may_grow(struct batch *b, uint64_t size, struct err *e)
+{
+    uint64_t have = batch_size(b, BATCH_IN);
+    struct err why = { "" };
+    int rc = size > have ? quota_may_store(model_house(b->model), b->uid, (int64_t)(size - have), &why) : 0;
+
+    return rc < 0 ? err_set(e, rc, "%s/in.jsonl: %s", b->name, why.text) : 0;
+}
+
 /* ---- Writing */
 
 static void put_cb(uv_work_t *w)
@@ -118,8 +128,7 @@ int batch_write(struct batch *b, uint64_t off, const char *data, size_t len,
         return refuse_input(b, e);
     if (b->put_bytes + len > PUTS_MAX)
         return err_set(e, -EAGAIN, "%s/in.jsonl: too much waits for the disk; write again later", b->name);
-    uint64_t have = batch_size(b, BATCH_IN), end = (off == BATCH_APPEND ? have : off) + len;
-    int rc = quota_may_store(model_house(b->model), b->uid, end > have ? (int64_t)(end - have) : 0, e);
+    int rc = may_grow(b, (off == BATCH_APPEND ? batch_size(b, BATCH_IN) : off) + len, e);
     if (rc < 0) {
         b->spoiled = true;
         return rc;
@@ -168,7 +177,9 @@ int batch_truncate(struct batch *b, uint64_t size, struct err *e)
 {
     if (!list_empty(&b->puts)) /* of another open file */
         return err_set(e, -EAGAIN, "%s/in.jsonl: a write to it waits for the disk", b->name);
-    int rc = batch_is_over(b) && size == 0 ? forget_all(b, e) : takes_input(b) ? 0 : refuse_input(b, e);
+    int rc = batch_is_over(b) && size == 0 ? forget_all(b, e)
+             : takes_input(b)              ? may_grow(b, size, e)
+                                           : refuse_input(b, e);
 
     if (rc < 0)
         return rc;

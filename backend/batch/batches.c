@@ -276,7 +276,8 @@ uint64_t batches_stored(struct house *h, uid_t uid)
     list_for_each(b, &h->batches, struct batch, link)
     {
         if (b->uid == uid)
-            sum += batch_size(b, BATCH_IN) + batch_size(b, BATCH_OUT) + batch_size(b, BATCH_ERRORS);
+            sum += batch_size(b, BATCH_IN) + batch_size(b, BATCH_OUT) + batch_size(b, BATCH_ERRORS) +
+                   b->results.total * sizeof(struct batch_entry) + b->results.marks_end;
     }
     return sum;
 }

@@ -330,6 +330,23 @@ struct settings *chat_settings(struct chat *c)
     return c->settings;
 }
 
+uint64_t chat_copied(const struct chat *c)
+{
+    uint64_t sum = c->messages.json_len;
+
+    for (enum setting which = SETTING_SYSTEM; c->settings && which <= SETTING_PARAMS; which++)
+        sum += settings_own_len(c->settings, which);
+    return sum;
+}
+
+uint64_t chat_stored(const struct chat *c)
+{
+    uint64_t sum = chat_copied(c) + (c->failed ? strlen(c->failed) : 0);
+
+    list_for_each(p, &c->queue, struct prompt, chat_link) sum += p->text.len;
+    return sum;
+}
+
 json_t *chat_status(const struct chat *c)
 {
     static const char *const words[] = {

@@ -58,7 +58,7 @@ struct chat *chat_find(struct house *h, const struct model *m, uid_t uid, const 
 struct chat *chat_numbered(struct house *h, int64_t id);                                     /* or NULL */
 void chat_each(struct house *h, const struct model *m, uid_t uid, void (*each)(void *arg, struct chat *c),
                void *arg);
-uint64_t chats_stored(struct house *h, uid_t uid); /* bytes of this user's messages, of all models */
+uint64_t chats_stored(struct house *h, uid_t uid); /* bytes of all of this user's: chat_stored() */
 void chat_each_of_all(struct house *h, void (*each)(void *arg, struct chat *c), void *arg);
 
 /* The name is free. -EDQUOT: the user has too many; -ENOSPC, ..: the disk takes nothing. */
@@ -91,6 +91,8 @@ void chat_add_end(struct chat *c, struct prompt *p, struct store_op *op);
 /* ---- Its files */
 
 struct settings *chat_settings(struct chat *c);
+uint64_t chat_copied(const struct chat *c); /* bytes that a fork has: its messages, and its own system and params */
+uint64_t chat_stored(const struct chat *c); /* these, and the questions that wait or have failed */
 json_t *chat_status(const struct chat *c); /* a new reference */
 
 /* Something was refused, whose sentence `error` is to show. */

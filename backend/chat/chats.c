@@ -121,7 +121,7 @@ uint64_t chats_stored(struct house *h, uid_t uid)
 
     for (size_t i = 0; i < BUCKETS; i++)
         for (const struct chat *c = h->chats->by_number[i]; c; c = c->next_number)
-            sum += c->uid == uid ? c->messages.json_len : 0;
+            sum += c->uid == uid ? chat_stored(c) : 0;
     return sum;
 }
 

@@ -338,8 +338,8 @@ const struct config_key config_keys[] = {
       .help = "The most questions of one user that wait, of all models together; a further one fails with "
               "EBUSY. 0 for no limit." },
     { ROWS_LIMITS, "stored", &type_size, offsetof(struct config, limit_stored), "\"1GiB\"", .min = 0,
-      .help = "The most bytes that one user keeps in conversations and batches; a write beyond fails with "
-              "EDQUOT. 0 for no limit." },
+      .help = "The most bytes that one user keeps in conversations and batches, and once more in questions "
+              "that are not answered; a write beyond fails with EDQUOT. 0 for no limit." },
     { ROWS_LIMITS, "requests_per_minute", &type_int, offsetof(struct config, limit_requests_per_minute), "0",
       .min = 0, .max = 1000000,
       .help =

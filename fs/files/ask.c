@@ -222,9 +222,10 @@ static int check_write(struct ask_file *a, size_t at, const char *data, size_t l
     if (at > have || memchr(data, '\0', len))
         return refuse(a, -EINVAL, "the prompt has a NUL byte or a hole in it; a prompt is UTF-8 text");
     struct err e;
-    int rc = home_chat(a->file->node.subject)
-                 ? quota_may_store(h, a->file->caller.uid, (int64_t)(at + len), &e)
-                 : 0;
+    uid_t uid = a->file->caller.uid;
+    int rc = quota_may_hold(h, uid, (int64_t)(at + len) - (int64_t)have, &e);
+    if (rc == 0 && home_chat(a->file->node.subject))
+        rc = quota_may_store(h, uid, (int64_t)(at + len), &e);
     return rc < 0 ? refuse(a, rc, e.text) : 0;
 }
 

@@ -274,7 +274,7 @@ static int verb_fork(struct open_file *f, char **args, struct err *e)
         return err_set(e, -EINVAL, "\"fork %.80s\": that is no name of a directory", args[0]);
     if (chat_find(c->house, c->model, c->uid, args[0]))
         return err_set(e, -EEXIST, "\"fork %.80s\": there is a conversation of that name", args[0]);
-    int rc = quota_may_store(c->house, c->uid, (int64_t)c->messages.json_len, e);
+    int rc = quota_may_store(c->house, c->uid, (int64_t)chat_copied(c), e);
     return rc < 0 ? rc : chat_fork(c, args[0], e);
 }
 

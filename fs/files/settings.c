@@ -4,6 +4,7 @@
 #include "backend/base/log.h"
 #include "backend/chat/chat.h"
 #include "backend/model/model.h"
+#include "backend/quota.h"
 #include "fs/files/files.h"
 #include "fs/files/whole_file.h"
 
@@ -41,9 +42,20 @@ static void settings_content(struct tree *t, const struct node *n, struct buf *o
     settings_whole_text(n, out);
 }
 
+/* Those of a conversation are its user's to keep. */
+static int may_store(const struct node *n, size_t len, struct err *e)
+{
+    struct chat *c = n->subject->kind == SUBJECT_CHAT ? n->subject->ptr : NULL;
+    size_t had = c ? settings_own_len(chat_settings(c), which(n)) : 0;
+
+    return c ? quota_may_store(c->house, c->uid, (int64_t)len - (int64_t)had, e) : 0;
+}
+
 static int settings_whole_check(const struct node *n, const char *text, size_t len, struct err *e)
 {
-    return settings_check(which(n), text, len, e);
+    int rc = may_store(n, len, e);
+
+    return rc < 0 ? rc : settings_check(which(n), text, len, e);
 }
 
 static int settings_whole_set(const struct node *n, const char *text, size_t len, struct err *e)

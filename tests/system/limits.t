@@ -49,18 +49,27 @@ mount_with <<- END || bail 'no second mount'
 	kind = "local"
 	[model.parrot]
 	engine = "parrot"
+	[model.gated]
+	engine = "parrot"
+	slots = 1
+	engine_args = ["--gate", "$T/gate"]
 END
 D=$M/parrot
 mkdir "$D/batch/large"
 like 'reached in the middle of a write' "$(seq -f 'line %8.0f' 10000 | dd of="$D/batch/large/in.jsonl" bs=4096 2>&1)" 'Disk quota exceeded'
 is 'what was written before is there' "$(stat -c %s "$D/batch/large/in.jsonl")" 16384
 is 'and the batch does not begin with it' "$(jq -r .state "$D/batch/large/status")" empty
-like 'the log says why' "$(cat "$M/log")" 'hold 16384 bytes, and 4096 more are beyond stored \(20000\) in \[limits\]; remove some'
+like 'the log says why' "$(cat "$M/log")" 'parrot/batch/large/in\.jsonl: your conversations and batches hold 16384 bytes, and 4096 more are beyond stored \(20000\) in \[limits\]; remove some'
+not_ok 'nor may it be made longer' truncate -s 1G "$D/batch/large/in.jsonl"
 mkdir "$D/chats/plan"
 printf '%05000d\n' 0 > "$T/long"
 not_ok 'conversations count with batches' cp "$T/long" "$D/chats/plan/ask"
 like 'error says so' "$(cat "$D/chats/plan/error")" 'beyond stored'
 not_ok 'a transcript too' bash -c "jq -n '[{role: \"user\", content: (\"x\" * 5000)}]' > '$D/chats/plan/transcript.json'"
+not_ok 'a system prompt too' cp "$T/long" "$D/chats/plan/system"
+like 'with the reason' "$(cat "$D/chats/plan/error")" 'beyond stored'
+is 'what was refused is not there' "$(wc -c < "$D/chats/plan/system")" 0
+not_ok 'and params' bash -c "jq -n '{stop: (\"x\" * 5000)}' > '$D/chats/plan/params'"
 ok 'ask, which keeps nothing but history, goes on' cp "$T/long" "$D/ask"
 rm -r "$D/batch/large"
 ok 'when some was removed there is room' cp "$T/long" "$D/chats/plan/ask"
@@ -74,4 +83,14 @@ rm -r "$D/chats"/* "$D/batch/other"
 mkdir "$D/batch/small"
 ok 'and what was removed no more' eval 'seq -f "line %8.0f" 500 > "$D/batch/small/in.jsonl"'
 ok 'it is done' wait_for 60 eval '[ "$(jq -r .state "$D/batch/small/status")" = done ]'
+
+# ---- Questions that wait
+: > "$T/gate"
+rm -r "$D/batch/small"
+head -c 9000 /dev/zero | tr '\0' x > "$T/half"
+ok 'a question is taken' cp "$T/half" "$M/gated/ask"
+ok 'and a second, which waits' cp "$T/half" "$M/gated/ask"
+not_ok 'a third is beyond what may wait' cp "$T/half" "$M/gated/ask"
+like 'with the reason' "$(cat "$M/gated/error")" 'your questions that are not answered hold 18000 bytes, and 9000 more are beyond stored'
+is 'what is answered holds nothing' "$(printf '%09999d' 0 > "$T/gate"; wait_for 60 eval '[ "$(jq .requests.done "$M/gated/status")" = 2 ]'; echo more > "$M/gated/ask"; cat "$M/gated/reply")" more
 done_testing

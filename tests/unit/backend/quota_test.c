@@ -53,6 +53,21 @@ static void a_minute_has_so_many_requests(void **state)
     assert_int_equal(quota_may_ask(&house, 1001, &e), 0);
 }
 
+static void questions_without_an_answer_hold_so_many_bytes(void **state)
+{
+    (void)state;
+    cfg.limit_stored = 100;
+    quota_holds(&house, 1000, 60);
+    assert_int_equal(quota_may_hold(&house, 1000, 40, &e), 0);
+    assert_int_equal(quota_may_hold(&house, 1000, 41, &e), -EDQUOT);
+    assert_non_null(strstr(e.text, "hold 60 bytes, and 41 more"));
+    assert_int_equal(quota_may_hold(&house, 1001, 100, &e), 0);
+    quota_holds(&house, 1000, -60);
+    assert_int_equal(quota_may_hold(&house, 1000, 100, &e), 0);
+    quota_holds(&house, 1000, 200); /* the limit was lowered since */
+    assert_int_equal(quota_may_hold(&house, 1000, 0, &e), 0);
+}
+
 static void zero_is_no_limit(void **state)
 {
     (void)state;
@@ -61,6 +76,7 @@ static void zero_is_no_limit(void **state)
     quota_asked(&house, 1000);
     assert_int_equal(quota_may_ask(&house, 1000, &e), 0);
     assert_int_equal(quota_may_store(&house, 1000, INT64_MAX / 2, &e), 0);
+    assert_int_equal(quota_may_hold(&house, 1000, INT64_MAX / 2, &e), 0);
 }
 
 int main(void)
@@ -69,6 +85,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_user_who_waits_too_often_is_busy_and_others_are_not, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_minute_has_so_many_requests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(questions_without_an_answer_hold_so_many_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(zero_is_no_limit, set_up, tear_down),
     };
 

@@ -549,6 +549,26 @@ static void a_user_has_so_many_and_no_more(void **state)
     assert_int_equal(batch_make(the_model(), "one", 1001, &b, NULL), 0);
 }
 
+static void all_its_files_count_and_their_growth_is_refused(void **state)
+{
+    struct err e = { "" };
+
+    (void)state;
+    rig_open("", "[limits]\nstored = 1000");
+    struct batch *b = run("one", "a\nb\n");
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(batches_stored(rig.h, 1000),
+                     batch_size(b, BATCH_IN) + batch_size(b, BATCH_OUT) + 2 * 16 + 2 * 16);
+    assert_int_equal(batches_stored(rig.h, 1001), 0);
+    b = make("two");
+    assert_int_equal(batch_write_open(b, &e), 0);
+    assert_int_equal(batch_truncate(b, 1000, &e), -EDQUOT);
+    expect_words(e.text, "two/in.jsonl: your conversations and batches hold");
+    assert_int_equal(batch_write(b, 1000, "a", 1, NULL, NULL, &e), -EDQUOT);
+    expect_words(e.text, "two/in.jsonl: your conversations and batches hold");
+    batch_write_close(b);
+}
+
 static void a_model_that_shares_a_job_is_asked_itself(void **state)
 {
     struct batch *b;
@@ -585,6 +605,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(one_that_was_being_emptied_is_empty_in_the_next_mount),
     SENTENCE(answers_that_are_too_long_together_are_asked_for_in_turn),
     SENTENCE(a_user_has_so_many_and_no_more),
+    SENTENCE(all_its_files_count_and_their_growth_is_refused),
     SENTENCE(a_model_that_shares_a_job_is_asked_itself),
 };
 

@@ -432,6 +432,26 @@ static void results_keep_the_question_that_they_belong_to(void **state)
     buf_free(&before);
 }
 
+static void all_that_is_kept_of_it_counts(void **state)
+{
+    (void)state;
+    rig_open("\"engine=none\"", "");
+    struct chat *c = chat("a");
+    assert_int_equal(chats_stored(rig.h, 1000), 0);
+    assert_int_equal(settings_set(chat_settings(c), SETTING_SYSTEM, "be brief\n", 9, NULL), 0);
+    assert_int_equal(settings_set(chat_settings(c), SETTING_PARAMS, "{}\n", 3, NULL), 0);
+    assert_int_equal(chats_stored(rig.h, 1000), 12);
+    struct prompt *p = ask_in(c, "hello");
+    assert_int_equal(chats_stored(rig.h, 1000), 17); /* while it waits */
+    exchange_cancel(&p->x, "enough");
+    assert_int_equal(chats_stored(rig.h, 1000), 17); /* it can be asked again */
+    assert_int_equal(chat_copied(c), 12);
+    assert_int_equal(chats_stored(rig.h, 1001), 0);
+    assert_int_equal(settings_reset(chat_settings(c), SETTING_SYSTEM, NULL), 0);
+    assert_int_equal(chat_undo(c, NULL), 0);
+    assert_int_equal(chats_stored(rig.h, 1000), 3);
+}
+
 static const struct CMUnitTest tests[] = {
     SENTENCE(a_turn_is_there_when_its_reader_may_see_the_end),
     SENTENCE(questions_are_answered_one_at_a_time_in_their_order),
@@ -448,6 +468,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(an_engine_without_room_is_asked_again_with_less),
     SENTENCE(what_tools_said_is_written_as_a_question),
     SENTENCE(results_keep_the_question_that_they_belong_to),
+    SENTENCE(all_that_is_kept_of_it_counts),
 };
 
 RIG_MAIN(tests)
