@@ -89,7 +89,7 @@ int quota_may_ask(const struct house *h, uid_t uid, struct err *e)
     return 0;
 }
 
-void quota_asked(struct house *h, uid_t uid)
+uint64_t quota_asked(struct house *h, uid_t uid)
 {
     struct user *u = get(h, uid);
 
@@ -98,6 +98,26 @@ void quota_asked(struct house *h, uid_t uid)
         u->asked = 0;
     }
     u->asked++;
+    return u->minute_ms;
+}
+
+void quota_not_asked(struct house *h, uid_t uid, uint64_t minute)
+{
+    struct user *u = find(h, uid);
+
+    if (u && u->minute_ms == minute && u->asked > 0)
+        u->asked--;
+}
+
+uint64_t quota_batch_wait_ms(const struct house *h, uid_t uid)
+{
+    const struct user *u = find(h, uid);
+    int limit = h->cfg->limit_requests_per_minute;
+    int own = limit > 1 ? (limit + 3) / 4 : 0; /* a quarter; one a minute cannot be parted */
+
+    if (!limit || !u || !is_this_minute(u) || u->asked < limit - own)
+        return 0;
+    return u->minute_ms + MINUTE_MS - mono_ms();
 }
 
 void quota_holds(struct house *h, uid_t uid, int64_t more)

@@ -18,7 +18,13 @@ void quota_waits(struct house *h, uid_t uid, int more);
 
 /* Would a further question be refused? 0; -EBUSY: too many wait; -EDQUOT: too many this minute; with the sentence. */
 int quota_may_ask(const struct house *h, uid_t uid, struct err *e);
-void quota_asked(struct house *h, uid_t uid); /* it was taken: it counts for this minute */
+/* It was taken, and counts for this minute, whose mark this returns. */
+uint64_t quota_asked(struct house *h, uid_t uid);
+void quota_not_asked(struct house *h, uid_t uid, uint64_t minute); /* it was not sent: it does not count after all */
+
+/* How long a line of a batch of theirs has to wait, in ms; 0: it may be sent. A part of each minute is left to what they ask
+ * themselves, so that a batch does not get them refused. */
+uint64_t quota_batch_wait_ms(const struct house *h, uid_t uid);
 
 /* Bytes of questions of theirs, drafts among them, that are not answered: so many more (or less) are there. May there be? 0 or
  * -EDQUOT, with the sentence: they have the room of `stored` once more, so that whoever has filled that can ask. */

@@ -69,7 +69,7 @@ static const struct batch_transition *find_transition(const struct batch *b, enu
 static void enter_running(struct batch *b)
 {
     b->dirty = false;
-    b->rest_until_ms = b->rest_ms = 0;
+    b->rest_until_ms = b->rest_ms = b->minute_ends_ms = 0;
     b->per_s = 0;
     b->most_out = 0;
     b->sample[0].ms = b->sample[1].ms = 0;

@@ -25,6 +25,7 @@ struct batch_line {
     int attempts; /* that failed */
     uint64_t due_ms;
     size_t size; /* bytes in in.jsonl */
+    uint64_t minute; /* LINE_OUT: quota_asked() */
     struct batch_request request;
     struct call *call;
     struct buf result;
@@ -95,6 +96,7 @@ struct batch {
     size_t result_bytes;             /* of results that are not written */
     uint32_t next;                   /* lines from here on were not looked at */
     uint64_t rest_until_ms, rest_ms; /* the model failed: nothing is sent until then */
+    uint64_t minute_ends_ms;         /* its user has asked enough: likewise; 0 = has not */
     struct batch_sample sample[2];   /* for the rate */
     double per_s;                    /* 0 = not known */
 

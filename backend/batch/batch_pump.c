@@ -11,6 +11,7 @@
 #include "backend/house.h"
 #include "backend/job/job.h"
 #include "backend/model/model.h"
+#include "backend/quota.h"
 #include "backend/settings.h"
 
 #include <errno.h>
@@ -148,6 +149,12 @@ static void failed(struct batch_line *l, const struct call *c)
     }
 }
 
+static void mind_quota(const struct batch_line *l, const struct call *c)
+{
+    if (!c->sent)
+        quota_not_asked(l->batch->house, l->batch->uid, l->minute);
+}
+
 static void changed_cb(struct call *c)
 {
     struct batch_line *l = c->arg;
@@ -156,6 +163,7 @@ static void changed_cb(struct call *c)
     if (exchange_ended(&c->x)) {
         l->call = NULL;
         b->n_out--;
+        mind_quota(l, c);
         if (c->x.state == EXCHANGE_DONE)
             line_answered(l, c);
         else
@@ -196,6 +204,7 @@ static bool send_line(struct batch_line *l)
         exchange_unref(&c->x);
         return false;
     }
+    l->minute = quota_asked(b->house, b->uid);
     l->call = c;
     l->state = LINE_OUT;
     b->n_out++;
@@ -221,6 +230,16 @@ bool batch_sleeps(const struct batch *b)
            !batch_hours_hold(b->house->cfg->batch_hours, &local);
 }
 
+static bool has_quota(struct batch *b)
+{
+    uint64_t wait = quota_batch_wait_ms(b->house, b->uid), had = b->minute_ends_ms;
+
+    b->minute_ends_ms = wait ? mono_ms() + wait : 0;
+    if (!had != !wait)
+        house_changed(b->house);
+    return !wait;
+}
+
 static void send_lines(struct batch *b)
 {
     int most = may_be_out(b);
@@ -234,7 +253,7 @@ static void send_lines(struct batch *b)
             l->state = LINE_READY;
         if (l->state == LINE_READY && !l->request.path)
             line_failed(l, l->request.code, l->request.wrong, NULL);
-        else if (l->state == LINE_READY && !send_line(l))
+        else if (l->state == LINE_READY && (!has_quota(b) || !send_line(l)))
             return;
     }
 }
@@ -245,6 +264,7 @@ void batch_withdraw(struct batch *b)
     {
         if (l->state != LINE_OUT || l->call->sent)
             continue;
+        mind_quota(l, l->call);
         call_drop(l->call, "the batch waits");
         l->call = NULL;
         l->state = LINE_READY;
@@ -259,6 +279,7 @@ void batch_drop_lines(struct batch *b)
         if (l->state == LINE_OVER)
             continue;
         if (l->call) {
+            mind_quota(l, l->call);
             call_drop(l->call, "the batch was cancelled");
             b->n_out--;
         }
@@ -307,29 +328,31 @@ static void mind_end(struct batch *b)
         batch_handle(b, BATCH_EV_FINISHED);
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
+/* What was due before now waits for something else, which tells when it comes. */
+static void sooner(uint64_t *at, uint64_t now, uint64_t due)
 {
-    return b && (!a || b < a) ? b : a;
+    if (due > now && (!*at || due < *at))
+        *at = due;
 }
 
 /* When something is to be done although nothing happens. */
 static void mind_clock(struct batch *b, bool sleeps)
 {
-    uint64_t now = mono_ms(), at = b->write_again_ms;
+    uint64_t now = mono_ms(), at = 0;
 
+    sooner(&at, now, b->write_again_ms);
     if (b->state == BATCH_RUNNING) {
-        if (b->rest_until_ms > now)
-            at = sooner(at, b->rest_until_ms);
-        if (*b->house->cfg->batch_hours)
-            at = sooner(at, now + HOURS_MS);
+        sooner(&at, now, b->rest_until_ms);
+        sooner(&at, now, b->minute_ends_ms);
+        sooner(&at, now, *b->house->cfg->batch_hours ? now + HOURS_MS : 0);
         list_for_each(l, &b->lines, struct batch_line, link)
         {
             if (l->state == LINE_RESTING && !sleeps)
-                at = sooner(at, l->due_ms);
+                sooner(&at, now, l->due_ms);
         }
     }
     if (at)
-        timer_start_ms(b->wake, at > now ? at - now : 0);
+        timer_start_ms(b->wake, at - now);
     else
         timer_stop(b->wake);
 }

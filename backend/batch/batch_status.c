@@ -41,14 +41,26 @@ static json_t *json_total(const struct batch *b)
     return b->indexed || batch_size(b, BATCH_IN) == 0 ? json_integer(b->results.total) : json_null();
 }
 
+#define SHORT_OF_QUOTA                                                                                       \
+    "its user has asked enough in this minute (requests_per_minute in [limits]); it goes on in the next"
+
+static bool lacks_quota(const struct batch *b)
+{
+    return b->state == BATCH_RUNNING && b->minute_ends_ms;
+}
+
+static const char *last_error(const struct batch *b)
+{
+    return lacks_quota(b) ? SHORT_OF_QUOTA : b->trouble ? b->trouble : b->complain;
+}
+
 json_t *batch_status(const struct batch *b)
 {
     return json_pack("{s:o,s:s,s:s,s:o,s:o,s:I,s:I,s:i,s:o,s:o,s:o}", "batch", json_str(b->name), "model",
                      model_config(b->model)->name, "state", batch_state_name(b->state), "since",
                      json_time(&b->since), "total", json_total(b), "done", (json_int_t)b->results.good,
                      "failed", (json_int_t)b->results.bad, "in_flight", batch_in_flight(b), "per_s",
-                     json_rate(b), "remaining_s", json_remaining(b), "last_error",
-                     json_str(b->trouble ? b->trouble : b->complain));
+                     json_rate(b), "remaining_s", json_remaining(b), "last_error", json_str(last_error(b)));
 }
 
 static void add_duration(struct buf *out, double seconds)
@@ -77,6 +89,8 @@ void batch_progress(const struct batch *b, struct buf *out)
     }
     if (b->state == BATCH_RUNNING && batch_sleeps(b))
         buf_addf(out, ", waits for its hours (%s)", b->house->cfg->batch_hours);
+    if (lacks_quota(b))
+        buf_adds(out, "; " SHORT_OF_QUOTA);
     if (b->trouble)
         buf_addf(out, "; %s", b->trouble);
     buf_adds(out, "\n");

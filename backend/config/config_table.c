@@ -343,7 +343,8 @@ const struct config_key config_keys[] = {
     { ROWS_LIMITS, "requests_per_minute", &type_int, offsetof(struct config, limit_requests_per_minute), "0",
       .min = 0, .max = 1000000,
       .help =
-          "The most questions of one user in a minute; a further one fails with EDQUOT. 0 for no limit." },
+          "The most questions of one user in a minute; a further one fails with EDQUOT. Lines of his batches "
+          "count, wait for the next minute, and leave a quarter of each to himself. 0 for no limit." },
 
     /* ---- [user.NAME] */
     { ROWS_USER, "cluster", &type_cluster, offsetof(struct user_config, cluster), "\"\"",

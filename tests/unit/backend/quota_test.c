@@ -53,6 +53,30 @@ static void a_minute_has_so_many_requests(void **state)
     assert_int_equal(quota_may_ask(&house, 1001, &e), 0);
 }
 
+static void a_batch_leaves_some_of_a_minute_and_none_is_more_than_it(void **state)
+{
+    (void)state;
+    cfg.limit_requests_per_minute = 8;
+    assert_int_equal(quota_batch_wait_ms(&house, 1000), 0);
+    uint64_t minute = quota_asked(&house, 1000);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(quota_batch_wait_ms(&house, 1000), 0);
+        quota_asked(&house, 1000);
+    }
+    assert_in_range(quota_batch_wait_ms(&house, 1000), 1, 60000);
+    quota_not_asked(&house, 1000, minute - 1); /* of another minute */
+    assert_int_not_equal(quota_batch_wait_ms(&house, 1000), 0);
+    quota_not_asked(&house, 1000, minute);
+    assert_int_equal(quota_batch_wait_ms(&house, 1000), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(quota_may_ask(&house, 1000, &e), 0);
+        quota_asked(&house, 1000);
+    }
+    assert_int_equal(quota_may_ask(&house, 1000, &e), -EDQUOT);
+    cfg.limit_requests_per_minute = 1;
+    assert_int_equal(quota_batch_wait_ms(&house, 1001), 0);
+}
+
 static void questions_without_an_answer_hold_so_many_bytes(void **state)
 {
     (void)state;
@@ -85,6 +109,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_user_who_waits_too_often_is_busy_and_others_are_not, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_minute_has_so_many_requests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_leaves_some_of_a_minute_and_none_is_more_than_it, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(questions_without_an_answer_hold_so_many_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(zero_is_no_limit, set_up, tear_down),
     };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a batch, with an engine that answers over HTTP, and over mounts. */
+#include "tests/unit/backend/fast_clock.h"
 #include "tests/unit/backend/rig.h"
 #include "backend/batch/batch.h"
 #include "backend/batch/batch_inside.h"
@@ -549,6 +550,25 @@ static void a_user_has_so_many_and_no_more(void **state)
     assert_int_equal(batch_make(the_model(), "one", 1001, &b, NULL), 0);
 }
 
+static void it_waits_for_the_next_minute_and_fails_no_line(void **state)
+{
+    struct err e = { "" };
+
+    (void)state;
+    rig_open("", "[limits]\nrequests_per_minute = 4");
+    struct batch *b = run("one", "a\nb\nc\nd\ne\n");
+    WAIT(number(b, "done") == 3);
+    HOLDS(100, number(b, "done") == 3 && number(b, "failed") == 0 && batch_is(b, BATCH_RUNNING));
+    expect_error(b, "requests_per_minute in [limits]");
+    assert_int_equal(model_may_ask_as(the_model(), 1000, &e), 0); /* one is left to its user */
+    fast_pass(&rig.loop, 60000);
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "done"), 5);
+    json_t *status = batch_status(b);
+    assert_true(json_is_null(json_object_get(status, "last_error")));
+    json_decref(status);
+}
+
 static void all_its_files_count_and_their_growth_is_refused(void **state)
 {
     struct err e = { "" };
@@ -605,6 +625,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(one_that_was_being_emptied_is_empty_in_the_next_mount),
     SENTENCE(answers_that_are_too_long_together_are_asked_for_in_turn),
     SENTENCE(a_user_has_so_many_and_no_more),
+    SENTENCE(it_waits_for_the_next_minute_and_fails_no_line),
     SENTENCE(all_its_files_count_and_their_growth_is_refused),
     SENTENCE(a_model_that_shares_a_job_is_asked_itself),
 };
