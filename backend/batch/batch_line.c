@@ -18,10 +18,8 @@ static const struct route {
     const char *path;
     bool chat;
 } routes[] = {
-    { "/v1/chat/completions", true },
-    { "/v1/completions", false },
-    { "/v1/embeddings", false },
-    { "/v1/responses", false },
+    { "/v1/chat/completions", true }, { "/v1/completions", false }, { "/v1/embeddings", false },
+    { "/v1/responses", false },       { "/v1/messages", false },
 };
 
 static const struct route *find_route(const char *url)

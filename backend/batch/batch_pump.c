@@ -99,7 +99,7 @@ static bool is_final(const struct call *c)
 {
     bool of_the_moment = c->status == 408 || c->status == 409 || c->status == 425 || c->status == 429;
 
-    return c->x.rc == -EFBIG || (c->status >= 400 && c->status < 500 && !of_the_moment);
+    return c->x.rc == -EFBIG || c->x.rc == -EINVAL || (c->status >= 400 && c->status < 500 && !of_the_moment);
 }
 
 static void rest(struct batch *b, const char *why)

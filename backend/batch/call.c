@@ -2,6 +2,7 @@
 #include "backend/batch/call.h"
 #include "backend/base/alloc.h"
 #include "backend/base/timer.h"
+#include "backend/dialect/dialect.h"
 #include "backend/engine/engine.h"
 #include "backend/engine/message.h"
 #include "backend/house.h"
@@ -26,16 +27,54 @@ static void tell(struct call *c)
         c->changed(c);
 }
 
+/* ---- Of an engine that has not the route */
+
+/* The request in words that it understands. */
+static int translate(struct call *c, const struct engine *en, struct err *e)
+{
+    struct buf *body = &c->request_body;
+
+    dialect_destroy(c->dialect);
+    c->dialect = NULL;
+    int rc = dialect_create(&c->dialect, c->path, en->apis, buf_str(body), body->len, e);
+    if (!c->dialect)
+        return rc;
+    buf_free(body);
+    dialect_take_body(c->dialect, body);
+    dialect_sent(c->dialect);
+    return 0;
+}
+
+/* Its answer in the words of the route. */
+static int translate_answer(struct call *c, struct err *e)
+{
+    struct buf out = { 0 };
+    int rc = dialect_feed(c->dialect, buf_str(&c->answer), c->answer.len, &out, e);
+
+    if (rc == 0)
+        rc = dialect_end(c->dialect, &out, e);
+    c->house->call_bytes += out.len - c->answer.len;
+    buf_free(&c->answer);
+    c->answer = out;
+    return rc;
+}
+
 /* ---- The answer */
+
+static int64_t usage_of(const json_t *answer, const char *openai, const char *other)
+{
+    const json_t *usage = json_object_get(answer, "usage"), *n = json_object_get(usage, openai);
+
+    return json_integer_value(n ? n : json_object_get(usage, other));
+}
 
 static void take_usage(struct call *c, const json_t *answer)
 {
-    const json_t *usage = json_object_get(answer, "usage");
     const char *finish = json_string_value(
         json_object_get(json_array_get(json_object_get(answer, "choices"), 0), "finish_reason"));
 
-    c->x.prompt_tokens = json_integer_value(json_object_get(usage, "prompt_tokens"));
-    c->x.completion_tokens = json_integer_value(json_object_get(usage, "completion_tokens"));
+    c->x.prompt_tokens = usage_of(answer, "prompt_tokens", "input_tokens");
+    c->x.completion_tokens = usage_of(answer, "completion_tokens", "output_tokens");
     snprintf(c->x.finish_reason, sizeof c->x.finish_reason, "%s", finish ? finish : "");
 }
 
@@ -50,10 +89,16 @@ static void refused(struct call *c)
 
 static void answered(struct call *c)
 {
+    bool good = c->status >= 200 && c->status <= 299;
+    struct err e = { "" };
+    int rc = good && c->dialect ? translate_answer(c, &e) : 0;
     json_t *v = json_loadb(buf_str(&c->answer), c->answer.len, JSON_ALLOW_NUL, NULL);
 
-    if (c->status < 200 || c->status > 299) {
+    if (!good) {
         refused(c);
+    } else if (rc < 0) {
+        c->status = 0;
+        exchange_failed(&c->x, rc, "%s", e.text);
     } else if (!json_is_object(v)) {
         c->status = 0;
         exchange_failed(&c->x, -EIO, "the engine's answer is no JSON object");
@@ -70,6 +115,8 @@ static void head_cb(void *arg, const struct http_head *h)
 
     exchange_alive(&c->x);
     c->status = h->status;
+    if (c->dialect)
+        dialect_head(c->dialect, http_field_get(h, "Content-Type"));
     if (http_request_sent(c->request))
         buf_free(&c->request_body);
 }
@@ -126,18 +173,25 @@ static void call_send(struct exchange *x)
     struct call *c = call_of(x);
     struct job *j = x->job;
     struct buf head = { 0 };
+    struct err e = { "" };
     char host[300];
 
     empty_answer(c);
     buf_reset(&c->request_body);
     c->status = 0;
+    c->sent = true;
     c->body(c, j, &c->request_body);
+    int rc = translate(c, j->engine, &e);
+    if (rc < 0) {
+        exchange_failed(x, rc, "%s", e.text);
+        return;
+    }
     snprintf(host, sizeof host, "%s:%d", j->host, j->port);
-    engine_post(&head, c->path, host, job_key(j), c->request_body.len);
+    engine_post(&head, c->dialect ? dialect_path(c->dialect) : c->path, host, job_key(j),
+                c->request_body.len);
     c->request = http_client_send(j->client, head.data, head.len, c->request_body.data, c->request_body.len,
                                   &handler, c);
     buf_free(&head);
-    c->sent = true;
     /* The answer comes as a whole: what it takes counts from here. */
     x->begun = wall_now();
     exchange_alive(x);
@@ -172,6 +226,7 @@ static void call_destroy(struct exchange *x)
     empty_answer(c);
     buf_free(&c->answer);
     buf_free(&c->request_body);
+    dialect_destroy(c->dialect);
     free(c);
 }
 

@@ -8,19 +8,20 @@
 
 struct call {
     struct exchange x; /* first: a call is an exchange */
-    const char *path;  /* of the engine's route; borrowed */
+    const char *path; /* of the route that is called; borrowed. Where the engine has none, it is translated */
     /* Append the body of the request for this job. */
     void (*body)(struct call *c, const struct job *j, struct buf *out);
     /* It is sent, waits again, or is over: look at x.state. */
     void (*changed)(struct call *c);
     void *arg;
-    bool sent;         /* to an engine, which owes the answer; of one that is over: it was when it ended */
+    bool sent; /* to an engine, which owes the answer, or refused for it; of one that is over: it was when it ended */
     int status;        /* HTTP status of the last answer; 0: none came */
     struct buf answer; /* its body; one JSON object where x.state is EXCHANGE_DONE */
     /* private to call.c */
     struct house *house;
     struct http_request *request;
     struct buf request_body; /* while the request may need it */
+    struct dialect *dialect; /* of the engine that was asked last; NULL: it has the route itself */
 };
 
 /* The answers under way, of all batches together, have so many bytes at the most. One that would have more ends with -ENOBUFS: it was not

@@ -569,6 +569,27 @@ static void it_waits_for_the_next_minute_and_fails_no_line(void **state)
     json_decref(status);
 }
 
+static void what_the_engine_does_not_speak_is_translated(void **state)
+{
+    (void)state;
+    rig_open("", "");
+    struct batch *b = run("one", "{\"url\":\"/v1/responses\",\"body\":{\"input\":\"one two\"}}\n"
+                                 "{\"url\":\"/v1/messages\",\"body\":{\"max_tokens\":9,\"messages\":"
+                                 "[{\"role\":\"user\",\"content\":\"three four\"}]}}\n"
+                                 "{\"url\":\"/v1/responses\",\"body\":{\"input\":\"x\","
+                                 "\"previous_response_id\":\"resp_1\"}}\n");
+    WAIT(batch_is(b, BATCH_DONE));
+    assert_int_equal(number(b, "done"), 2);
+    assert_int_equal(number(b, "failed"), 1);
+    assert_int_equal(count(b, BATCH_OUT, "\"object\":\"response\""), 1);
+    assert_int_equal(count(b, BATCH_OUT, "\"text\":\"one two\""), 1);
+    assert_int_equal(count(b, BATCH_OUT, "\"type\":\"message\",\"role\":\"assistant\""), 1);
+    assert_int_equal(count(b, BATCH_OUT, "\"text\":\"three four\""), 1);
+    assert_int_equal(count(b, BATCH_ERRORS, "\"custom_id\":\"line-3\""), 1);
+    assert_int_equal(count(b, BATCH_ERRORS, "previous_response_id"), 1);
+    assert_int_equal(rig.h->call_bytes, 0);
+}
+
 static void all_its_files_count_and_their_growth_is_refused(void **state)
 {
     struct err e = { "" };
@@ -626,6 +647,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(answers_that_are_too_long_together_are_asked_for_in_turn),
     SENTENCE(a_user_has_so_many_and_no_more),
     SENTENCE(it_waits_for_the_next_minute_and_fails_no_line),
+    SENTENCE(what_the_engine_does_not_speak_is_translated),
     SENTENCE(all_its_files_count_and_their_growth_is_refused),
     SENTENCE(a_model_that_shares_a_job_is_asked_itself),
 };
