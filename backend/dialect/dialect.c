@@ -121,6 +121,12 @@ int dialect_create(struct dialect **out, const char *path, unsigned speaks, cons
     return 0;
 }
 
+void dialect_asks(struct dialect *d, const char *model)
+{
+    if (!*d->model)
+        answer_set(&d->model, model);
+}
+
 void dialect_destroy(struct dialect *d)
 {
     if (!d)

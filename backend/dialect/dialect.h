@@ -45,6 +45,8 @@ struct dialect; /* one question and its answer */
 int dialect_create(struct dialect **out, const char *path, unsigned speaks, const char *body, size_t len,
                    struct err *e);
 bool dialect_translates(const char *path, unsigned speaks); /* it would not be NULL for a question */
+/* A question that names no model was asked of this one: its answer says so. */
+void dialect_asks(struct dialect *d, const char *model);
 void dialect_destroy(struct dialect *d); /* NULL is allowed */
 
 /* ---- The request, for the engine. */

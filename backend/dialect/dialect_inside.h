@@ -47,7 +47,7 @@ struct dialect {
     bool no_thinking; /* the client asked for none: it is not shown */
     bool want_usage;  /* OpenAI's stream_options.include_usage */
     bool base64;      /* OpenAI's encoding_format of vectors */
-    char *model;      /* as the client names it; "" if it does not */
+    char *model;      /* as the client names it, or where it does not as dialect_asks() says; else "" */
     json_t *asked;    /* the client's request, where an answer repeats parts of it (Responses) */
     json_t *request;  /* the pivot; while it is made */
     struct buf body;

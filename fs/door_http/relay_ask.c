@@ -70,7 +70,7 @@ static void ask(const struct request *q, struct model *m, uint64_t only, const c
 
     if (!connection_admit(c, model_config(m)->name, true))
         return;
-    if (translate_question(&d, q, engine_find(model_config(m)->engine), path) < 0)
+    if (translate_question(&d, q, engine_find(model_config(m)->engine), m, path) < 0)
         return;
     if (d && dialect_only_loads(d)) {
         ollama_load(q, m, d);
@@ -120,7 +120,7 @@ void relay_pass(const struct request *q, struct model *m, struct job *j, const c
     m = m ? m : j->model;
     if (!connection_admit(q->conn, m ? model_config(m)->name : "", false))
         return;
-    if (translate_question(&d, q, j->engine, path) < 0)
+    if (translate_question(&d, q, j->engine, m, path) < 0)
         return;
     if (d && dialect_only_loads(d)) {
         ollama_load(q, NULL, d);

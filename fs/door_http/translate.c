@@ -20,7 +20,7 @@ bool engine_speaks(const struct engine *en, enum dialect_api api)
 }
 
 int translate_question(struct dialect **out, const struct request *q, const struct engine *en,
-                       const char *path)
+                       const struct model *m, const char *path)
 {
     struct err e = { 0 };
 
@@ -30,6 +30,8 @@ int translate_question(struct dialect **out, const struct request *q, const stru
     int rc = dialect_create(out, path, en->apis, q->body, q->body_len, &e);
     if (rc < 0)
         connection_error(q->conn, err_http_status(rc), e.text);
+    else if (*out && m)
+        dialect_asks(*out, model_config(m)->name);
     return rc;
 }
 

@@ -10,9 +10,9 @@
 bool engine_speaks(const struct engine *en, enum dialect_api api);
 
 /* The question of q to an engine, translated where it has to be. 0, *out is NULL where it goes as it is; else
- * the request was answered with an error. */
+ * the request was answered with an error. m: whom it asks where it does not say so; NULL: that is not known. */
 int translate_question(struct dialect **out, const struct request *q, const struct engine *en,
-                       const char *path);
+                       const struct model *m, const char *path);
 
 /* r becomes a translated one; takes d. */
 void translate_adopt(struct relay *r, struct dialect *d);

@@ -100,6 +100,13 @@ post /v1/responses '{"model":"parrot","input":"one two","stream":true}' > "$T/ev
 is 'its events' "$(sed -n 's/^event: response\.//p' "$T/events" | tr '\n' ' ')" 'created in_progress output_item.added content_part.added output_text.delta output_text.delta output_text.done content_part.done output_item.done completed '
 like 'its failure in mid-stream' "$(post /v1/responses '{"model":"broken","input":"one two","stream":true}' | grep -A1 '^event: error')" '"message":"[^"]*told to fail"'
 
+# --- the path names the model, the body none
+is 'a message tells the model of the path' "$(post /parrot/v1/messages "{\"max_tokens\":9,$hi}" | jq -r .model)" parrot
+is 'and so does a stream of Ollama' "$(post /p/api/chat "{$hi}" | jq -rs '.[0].model')" parrot
+is 'a response' "$(post /parrot/v1/responses '{"input":"one"}' | jq -r .model)" parrot
+is 'a job' "$(post "/jobs/$(basename "$(readlink "$M/parrot/job")")/v1/messages" "{\"max_tokens\":9,$hi}" | jq -r .model)" parrot
+is 'and a request that only loads' "$(post /parrot/api/chat '{}' | jq -r .model)" parrot
+
 # --- a client that leaves
 words=$(printf 'word %.0s' {1..200})
 "${C[@]}" -N "$U/api/generate" -d "{\"model\":\"slow\",\"prompt\":\"$words\"}" > "$T/lines" 2> /dev/null &
