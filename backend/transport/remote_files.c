@@ -33,9 +33,19 @@
 #define WRITE_LIMIT (64u << 10)
 #define FRAME_LIMIT 1024u /* marks and numbers around the data */
 
-/* For any login shell; bash where there is one, because it is the same at every site, and sh is not. */
+/* A shell whose link was torn hears of it when its sshd does, which may take hours. So it has an hour to live, and we take
+ * another one before. */
+#define SHELL_LIFE "3600" /* seconds */
+#define RENEW_MS   ((uint64_t)3000 * 1000)
+
+/* For any login shell; bash where there is one, because it is the same at every site, and sh is not. Some programs named
+ * timeout are called otherwise. */
 static const char shell_line[] =
-    "exec sh -c 'command -v bash >/dev/null 2>&1 && exec bash --noprofile --norc -s; exec sh -s'";
+    "exec sh -c 'if command -v bash >/dev/null 2>&1; then set -- bash --noprofile --norc -s; else set -- sh "
+    "-s; fi; "
+    "if timeout " SHELL_LIFE " true >/dev/null 2>&1 </dev/null; then set -- timeout " SHELL_LIFE
+    " \"$@\"; fi; "
+    "exec \"$@\"'";
 
 /* $1 path, $2 offset, $3 at most so many bytes; for a write $2 is the content as a printf format. The marks
  * are put together here, so that a shell that prints what it reads does not seem to answer. `command` passes
@@ -114,6 +124,7 @@ struct remote_files {
 /* Its own object, because its handle outlives it in the loop. */
 struct channel {
     uv_pipe_t pipe;
+    uint64_t begun_ms;
     struct remote_files *f; /* NULL: dropped */
     char mark[33];
     struct buf in;
@@ -338,6 +349,7 @@ static void opened_cb(void *arg, int fd, const char *err)
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(ch->mark + 2 * i, 3, "%02x", random[i]);
     ch->f = f;
+    ch->begun_ms = mono_ms();
     f->channel = ch;
     uv_pipe_init(f->loop, &ch->pipe, 0);
     ch->pipe.data = ch;
@@ -362,6 +374,8 @@ static void proceed(struct remote_files *f)
 
     if (!r || f->busy || f->dial)
         return;
+    if (f->channel && mono_ms() - f->channel->begun_ms > RENEW_MS)
+        drop_channel(f);
     if (!f->channel) {
         f->dial = transport_pipe(f->t, shell_line, REQUEST_MS, opened_cb, f);
         if (!f->dial) /* the transport is being destroyed */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files through one remote shell: over the local transport, over a real ssh with a noisy shell, and with
  * shells that misbehave. */
+#include "tests/unit/backend/fast_clock.h"
 #include "sshd_here.h"
 #include "backend/transport/remote_files.h"
 
@@ -119,6 +120,17 @@ static void put(struct bench *b, const char *name, const void *data, size_t len)
     assert_int_equal(b->done, before);
     free(path);
     next_answer(b);
+}
+
+/* The shell, which is a child of what limits its life. */
+static pid_t the_shell(void)
+{
+    struct children c = children_of(getpid(), NULL);
+
+    assert_int_equal(c.n, 1);
+    c = children_of(c.pids[0], NULL);
+    assert_int_equal(c.n, 1);
+    return (pid_t)c.pids[0];
 }
 
 /* ---- */
@@ -330,14 +342,13 @@ static void a_killed_shell_is_replaced_and_what_was_asked_is_told(void **state)
     struct bench *b = *state;
 
     put(b, "f", "abc", 3);
-    struct children c = children_of(getpid(), NULL);
-    assert_int_equal(c.n, 1);
-    kill((pid_t)c.pids[0], SIGSTOP);
+    pid_t sh = the_shell();
+    kill(sh, SIGSTOP);
     char *path = xasprintf("%s/f", b->dir);
     for (int i = 0; i < 3; i++)
         remote_files_read(b->f, path, 0, 10, read_cb, b);
     int before = b->done;
-    kill((pid_t)c.pids[0], SIGKILL);
+    kill(sh, SIGKILL);
     wait_for(&b->loop, &b->done, before + 3);
     assert_int_equal(b->rc, -EHOSTUNREACH);
     look(b, "f", 0, 10);
@@ -350,15 +361,59 @@ static void a_shell_that_hangs_is_given_up_after_20_s(void **state)
     struct bench *b = *state;
 
     put(b, "f", "abc", 3);
-    struct children c = children_of(getpid(), NULL);
-    uint64_t before = mono_ms();
-    kill((pid_t)c.pids[0], SIGSTOP);
-    look(b, "f", 0, 10);
+    pid_t sh = the_shell();
+    kill(sh, SIGSTOP);
+    int before = b->done;
+    char *path = xasprintf("%s/f", b->dir);
+    remote_files_read(b->f, path, 0, 10, read_cb, b);
+    fast_pass(&b->loop, 19000);
+    assert_int_equal(b->done, before);
+    fast_pass(&b->loop, 1000);
+    wait_for(&b->loop, &b->done, before + 1);
     assert_int_equal(b->rc, -EHOSTUNREACH);
-    assert_true(mono_ms() - before >= 19900);
     look(b, "f", 0, 10);
     assert_int_equal(b->rc, 0);
-    kill((pid_t)c.pids[0], SIGKILL);
+    kill(sh, SIGKILL);
+    free(path);
+}
+
+static void another_shell_comes_before_the_first_ones_hour_is_over(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "f", "abc", 3);
+    pid_t first = the_shell();
+    fast_pass(&b->loop, 49 * 60000);
+    look(b, "f", 0, 10);
+    assert_int_equal(the_shell(), first);
+    fast_pass(&b->loop, 2 * 60000);
+    look(b, "f", 0, 10);
+    assert_int_equal(b->rc, 0);
+    while (kill(first, 0) == 0) /* its end is seen by the loop, which reaps what limits its life */
+        uv_run(&b->loop, UV_RUN_NOWAIT);
+    assert_int_not_equal(the_shell(), first);
+}
+
+static void a_shell_of_which_nobody_knows_ends_by_itself(void **state)
+{
+    struct bench *b = *state;
+
+    put_file(b->dir, "timeout", "#!/bin/sh\n[ \"$1\" = 3600 ] && shift && exec timeout 3 \"$@\"\n");
+    shell("cd %s && mkdir bin && chmod 700 timeout && sed -i \"s|exec timeout|exec $(command -v timeout)|\" "
+          "timeout && "
+          "mv timeout bin",
+          b->dir);
+    b->old_path = xstrdup(getenv("PATH"));
+    char *path = xasprintf("%s/bin:%s", b->dir, b->old_path);
+    setenv("PATH", path, 1);
+    free(path);
+    look(b, "f", 0, 10);
+    while (children_of(getpid(), NULL).n > 0)
+        uv_run(&b->loop, UV_RUN_NOWAIT);
+    b->rc = -1;
+    for (int i = 0; i < 20 && b->rc != 0; i++) /* its end may be seen by the first */
+        put(b, "f", "abc", 3);
+    assert_int_equal(b->rc, 0);
 }
 
 static void forgotten_requests_are_not_answered(void **state)
@@ -556,6 +611,8 @@ int main(void)
         T(requests_are_answered_in_order_through_one_shell),
         T(a_killed_shell_is_replaced_and_what_was_asked_is_told),
         T(a_shell_that_hangs_is_given_up_after_20_s),
+        T(another_shell_comes_before_the_first_ones_hour_is_over),
+        T(a_shell_of_which_nobody_knows_ends_by_itself),
         T(forgotten_requests_are_not_answered),
         T(the_sweep_takes_what_ended_jobs_have_left_and_no_more),
         T(destroy_answers_what_is_owed),
