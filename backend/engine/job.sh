@@ -106,7 +106,31 @@ sfs_leave_dir() {
 
 # ---- Address and port.
 
-# Set SFS_HOST: where the login node reaches this node, and no further.
+# sfs_address_towards HOST: print that of our addresses from which the kernel would send to it. A datagram socket is connected, which
+# sends nothing.
+sfs_address_towards() (
+	[[ -n $1 ]] && exec 3<> "/dev/udp/$1/9" || exit
+	inode=$(readlink /proc/self/fd/3)
+	while read -r _ where _ _ _ _ _ _ _ number _; do
+		[[ $inode == "socket:[$number]" ]] || continue
+		printf '%d.%d.%d.%d\n' "0x${where:6:2}" "0x${where:4:2}" "0x${where:2:2}" "0x${where:0:2}"
+	done < /proc/net/udp
+) 2> /dev/null
+
+# Set SFS_HOST to the first of the words that is an address of this node, as far as those are known.
+sfs_use_address() {
+	local word
+	for word; do
+		[[ $word =~ $ipv4 && $word != 127.* && $word != 0.* ]] || continue
+		[[ $here == ' ' || $here == *" $word "* ]] || continue
+		SFS_HOST=$word
+		return 0
+	done
+	return 1
+}
+
+# Set SFS_HOST: where the login node reaches this node, and no further. A node need not know itself by its name (Debian gives that an
+# address of loopback) and may have networks to which the login node does not belong.
 sfs_choose_address() {
 	local word here=' ' ipv4='^[0-9]+(\.[0-9]+){3}$'
 	SFS_HOST=''
@@ -117,12 +141,8 @@ sfs_choose_address() {
 	for word in $(hostname -I 2> /dev/null); do
 		[[ ! $word =~ $ipv4 ]] || here+="$word "
 	done
-	for word in $(getent ahostsv4 "$SFS_NODE" 2> /dev/null) $here; do
-		[[ $word =~ $ipv4 && $word != 127.* && $word != 0.* ]] || continue
-		[[ $here == ' ' || $here == *" $word "* ]] || continue
-		SFS_HOST=$word
-		return 0
-	done
+	sfs_use_address $(getent ahostsv4 "$SFS_NODE" 2> /dev/null) && return
+	sfs_use_address $(sfs_address_towards "${SLURM_SUBMIT_HOST:-}") $here && return
 	[[ $SFS_EXPOSE == 1 ]] || return 1
 	SFS_HOST=0.0.0.0
 }
