@@ -225,6 +225,13 @@ if [ -x /usr/sbin/sshd ] && command -v ssh > /dev/null && mkdir -p /run/sshd 2> 
 	is 'status of a head node' "$(status head -c /dev/null --port "$theirs" --token geheim | jq -r .job.id)" 77
 	is 'status of the host in [client]' "$(SLULLAMA_HOST=head SLULLAMA_TOKEN=geheim status -c /dev/null --port "$theirs" | jq -r .job.id)" 77
 	like 'a head node that refuses' "$(status nobody@head -c /dev/null --port "$theirs" 2>&1; echo "status $?")" 'status 1$'
+	cp "$S/known" "$S/known.right"
+	: > "$S/known"
+	like 'one whose host key is not known' "$(status head -c /dev/null --port "$theirs" --token geheim 2>&1; echo "status $?")" 'host key.*status 1$'
+	echo "[127.0.0.1]:$ssh_port $(cut -d ' ' -f 1,2 "$S/user.pub")" > "$S/known"
+	like 'one whose host key is another' "$(status head -c /dev/null --port "$theirs" --token geheim 2>&1; echo "status $?")" 'host key.*status 1$'
+	is 'neither was written down' "$(cut -d ' ' -f 2- "$S/known")" "$(cut -d ' ' -f 1,2 "$S/user.pub")"
+	mv "$S/known.right" "$S/known"
 	relay 'connect through SSH' head --port "$theirs" --token-file "$T/token" --add-token
 	is 'an answer through it' "$("${C[@]}" "$L/slullama/status" | jq -r .job.id)" 77
 	# shellcheck disable=SC2046 # one word each

@@ -311,6 +311,44 @@ static void adopted_jobs_count_for_min(void **state)
     HOLDS(300, count_jobs() == 2);
 }
 
+static int count_of(const struct model *m)
+{
+    int n = 0;
+
+    list_for_each(j, &rig.h->jobs, struct job, link) n += j->model == m && job_live(j);
+    return n;
+}
+
+static void names_that_begin_alike_are_counted_apart(void **state)
+{
+    (void)state;
+    rig_open("", "min = 2\n[model.m-2]\nengine = \"parrot\"\nmin = 1");
+    WAIT(count(JOB_HEALTHY) == 3);
+    HOLDS(500, count_of(rig.h->models[0]) == 2 && count_of(rig.h->models[1]) == 1);
+    model_set_replicas(rig.h->models[1], 2, &(struct err){ "" });
+    WAIT(count(JOB_HEALTHY) == 4);
+    HOLDS(500, count_of(rig.h->models[0]) == 2 && count_of(rig.h->models[1]) == 2);
+}
+
+/* Neither missing nor to be made once more. */
+static void one_that_does_not_run_just_now_is_there(void **state)
+{
+    static const char *const words[] = { "\"suspend=0.5:60\"", "\"queue=never\"" };
+    static const enum sched_state states[] = { SCHED_SUSPENDED, SCHED_PENDING };
+
+    for (size_t i = 0; i < 2; i++) {
+        rig_open(words[i], "min = 1");
+        WAIT(nth_job(1) && nth_job(1)->id);
+        pass(1000);
+        nth_job(1)->missing = 1; /* the calm interval is too long for a test */
+        cluster_look(the_cluster());
+        WAIT(nth_job(1)->sched == states[i]);
+        HOLDS(1000, count_jobs() == 1);
+        rig_teardown(state);
+        rig_setup(state);
+    }
+}
+
 static void a_wake_may_have_a_time_limit_of_its_own(void **state)
 {
     (void)state;
@@ -346,6 +384,8 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(min_tries_again_after_a_refusal),
     SENTENCE(an_adopted_job_is_one_of_its_jobs_and_no_other_is_begun),
     SENTENCE(adopted_jobs_count_for_min),
+    SENTENCE(names_that_begin_alike_are_counted_apart),
+    SENTENCE(one_that_does_not_run_just_now_is_there),
     SENTENCE(a_wake_may_have_a_time_limit_of_its_own),
 };
 

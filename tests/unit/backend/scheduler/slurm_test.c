@@ -191,6 +191,21 @@ static void a_submission_sends_the_script_on_standard_input(void **state)
     assert_int_equal(standin.timeout_ms, 100000);
 }
 
+static void what_one_submission_keeps_off_is_nothing_to_the_next(void **state)
+{
+    (void)state;
+    result(0, "@\n4711\n", "@\n");
+    rig.exclude = "n[1-2]";
+    rig.time_s = 60;
+    assert_int_equal(rig_submit(NAME, "#!"), 0);
+    assert_non_null(strstr(standin.line, " \"--exclude=n[1-2]\" --time=1:00;;"));
+    rig.exclude = NULL;
+    rig.time_s = 0;
+    assert_int_equal(rig_submit(NAME, "#!"), 0);
+    assert_null(strstr(standin.line, "--exclude"));
+    assert_null(strstr(standin.line, "--time"));
+}
+
 static void a_refusal_is_told_in_the_words_of_sbatch(void **state)
 {
     (void)state;
@@ -593,6 +608,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(a_submission_sends_the_script_on_standard_input),
+        T(what_one_submission_keeps_off_is_nothing_to_the_next),
         T(a_refusal_is_told_in_the_words_of_sbatch),
         T(a_submission_of_unknown_outcome_is_no_refusal),
         T(an_id_that_arrived_counts_even_if_the_link_broke_behind_it),
