@@ -23,7 +23,8 @@ static void take_figures(struct answer *a, const json_t *v)
 {
     const json_t *usage = part(v, "usage"), *timings = part(v, "timings");
 
-    a->prompt_tokens = count(timings, "prompt_n", a->prompt_tokens);
+    a->cached_tokens = count(timings, "cache_n", a->cached_tokens);
+    a->prompt_tokens = count(timings, "prompt_n", a->prompt_tokens - a->cached_tokens) + a->cached_tokens;
     a->completion_tokens = count(timings, "predicted_n", a->completion_tokens);
     a->prompt_ns = (int64_t)(json_number_value(part(timings, "prompt_ms")) * 1e6);
     a->eval_ns = (int64_t)(json_number_value(part(timings, "predicted_ms")) * 1e6);

@@ -78,14 +78,17 @@ static void take_usage(struct chat_reader *r, const json_t *v)
     const json_t *usage = json_object_get(v, "usage"), *timings = json_object_get(v, "timings");
     const json_t *prompt = json_object_get(usage, "prompt_tokens");
     const json_t *completion = json_object_get(usage, "completion_tokens");
+    json_int_t cached = 0;
 
-    /* llama-server's own figures, where `usage` was not understood; they come a chunk earlier. */
-    if (!prompt)
+    /* llama-server's own figures, where `usage` was not asked for. Newer ones count apart what their cache had. */
+    if (!prompt) {
         prompt = json_object_get(timings, "prompt_n");
+        cached = json_integer_value(json_object_get(timings, "cache_n"));
+    }
     if (!completion)
         completion = json_object_get(timings, "predicted_n");
     if (json_integer_value(prompt) > 0)
-        r->prompt_tokens = json_integer_value(prompt);
+        r->prompt_tokens = json_integer_value(prompt) + (cached > 0 ? cached : 0);
     if (json_integer_value(completion) > 0)
         r->completion_tokens = json_integer_value(completion);
 }

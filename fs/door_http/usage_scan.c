@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-enum { PROMPT, COMPLETION };
+enum { PROMPT, COMPLETION, CACHED };
 enum { OUTSIDE, STRING, ESCAPE, COLON, VALUE, DIGITS };
 
-/* A higher rank is believed rather: usage is what is billed, timings leave out what a cache had. */
+/* A higher rank is believed rather: usage is what is billed. llama.cpp's timings count apart what its cache had. */
 static const struct {
     const char *name;
     int kind, rank;
@@ -15,6 +15,7 @@ static const struct {
     { "input_tokens", PROMPT, 2 },      { "output_tokens", COMPLETION, 2 },     /* Anthropic, /v1/responses */
     { "prompt_eval_count", PROMPT, 2 }, { "eval_count", COMPLETION, 2 },        /* Ollama */
     { "prompt_n", PROMPT, 1 },          { "predicted_n", COMPLETION, 1 },       /* llama.cpp */
+    { "cache_n", CACHED, 1 },
 };
 
 #define NUMBER_MAX INT64_C(1000000000000) /* no answer has as many: what is larger is nonsense */
@@ -115,6 +116,6 @@ void usage_scan_feed(struct usage_scan *u, const char *data, size_t len)
 
 void usage_scan_result(const struct usage_scan *u, int64_t *prompt, int64_t *completion)
 {
-    *prompt = u->tokens[PROMPT];
+    *prompt = u->tokens[PROMPT] + (u->rank[PROMPT] == 1 ? u->tokens[CACHED] : 0);
     *completion = u->rank[COMPLETION] || !u->events ? u->tokens[COMPLETION] : u->events;
 }

@@ -14,8 +14,8 @@ struct usage_scan {
     int state;
     int which; /* row of the table whose number is read */
     int64_t number;
-    int rank[2];       /* of what was found; 0 = nothing */
-    int64_t tokens[2]; /* prompt, completion */
+    int rank[3];       /* of what was found; 0 = nothing */
+    int64_t tokens[3]; /* prompt, completion, of the prompt what the engine had in its cache */
     int64_t events;    /* lines "data:" */
     unsigned line;     /* bytes of "data:" that the line began with */
 };

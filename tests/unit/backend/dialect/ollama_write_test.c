@@ -91,6 +91,23 @@ static void figures_of_the_engine_are_taken(void **state)
     dialect_destroy(d);
 }
 
+static void tokens_of_a_cache_are_counted(void **state)
+{
+    struct dialect *d = asked("/api/chat", O, ASK1);
+    struct buf out = { 0 };
+    static const char said[] = "{\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":\"T\"}}],"
+                               "\"timings\":{\"cache_n\":32,\"prompt_n\":1,\"predicted_n\":5}}";
+
+    (void)state;
+    dialect_sent(d);
+    dialect_head(d, JSON);
+    assert_int_equal(dialect_feed(d, said, sizeof said - 1, &out, &err), 0);
+    assert_int_equal(dialect_end(d, &out, &err), 0);
+    assert_non_null(strstr(out.data, "\"prompt_eval_count\":33,"));
+    buf_free(&out);
+    dialect_destroy(d);
+}
+
 static void vectors(void **state)
 {
     static const char said[] = "{\"object\":\"list\",\"data\":[{\"embedding\":[3.0,4.0],\"index\":0},{"
@@ -184,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_tool_call_goes_out_whole),
         cmocka_unit_test(one_object),
         cmocka_unit_test(figures_of_the_engine_are_taken),
+        cmocka_unit_test(tokens_of_a_cache_are_counted),
         cmocka_unit_test(vectors),
         cmocka_unit_test(failures_are_lines_too),
         cmocka_unit_test(an_answer_has_a_limit),

@@ -125,6 +125,21 @@ static void test_bytewise(void **state)
     free(body);
 }
 
+static void test_cached(void **state)
+{
+    size_t len;
+    char *body = capture("llamacpp-cached.txt", &len);
+    int64_t prompt;
+    struct seen s;
+
+    (void)state;
+    assert_int_equal(read_split(&s, 200, STREAM, body, len, len / 2), 0);
+    assert_int_equal(chat_reader_tokens(s.r, &prompt), 3);
+    assert_int_equal(prompt, 33);
+    finish(&s);
+    free(body);
+}
+
 static void test_reasoning(void **state)
 {
     size_t len;
@@ -389,6 +404,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST("a stream gives its text wherever it is split", test_stream),
         TEST("a stream gives its text byte by byte", test_bytewise),
+        TEST("tokens that the engine had in its cache count", test_cached),
         TEST("reasoning begins an answer and is no text of it", test_reasoning),
         TEST("a tool call begins an answer", test_tool_call),
         TEST("an answer of one object is read wherever it is split, and is none while cut", test_whole),

@@ -27,6 +27,10 @@ static const struct {
       "n\":4}}",
       100, 3 },
     { "{\"timings\":{\"prompt_n\":2,\"predicted_n\":4}}", 2, 4 },
+    { "{\"timings\":{\"cache_n\":32,\"prompt_n\":1,\"prompt_ms\":0.3,\"predicted_n\":5}}", 33, 5 },
+    { "{\"usage\":{\"prompt_tokens\":33,\"completion_tokens\":5},\"timings\":{\"cache_n\":32,\"prompt_n\":1}"
+      "}",
+      33, 5 },
     { "data: {\"a\":1}\n\ndata: {\"a\":2}\n\n: comment\n\nevent: data:\n", 0, 2 },
     { "{\"content\":\"\\\"completion_tokens\\\":0\",\"usage\":{\"completion_tokens\":8}}", 0, 8 },
     { "{\"usage\":{\"completion_tokens\":8},\"content\":\"x\\\\\\\"completion_tokens\\\":0\"}", 0, 8 },
