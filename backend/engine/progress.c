@@ -32,11 +32,13 @@ static const struct pattern {
     { "vllm", "Graph capturing finished", "graphs are captured", false },
     { "vllm", "Starting vLLM API server", "starting the server", false },
     { "vllm", "Application startup complete", "", false },
-    /* llama-server b4748; its dots are counted in dots(). */
+    /* llama-server b4748; its dots are counted in dots(). b10587 prints less, the name of the file first, and no dots. */
     { "llamacpp", "downloading from", "downloading the model", false },
     { "llamacpp", "loading model tensors", "loading weights", false },
+    { "llamacpp", "load_model: loading model '", "loading weights", false },
+    { "llamacpp", "load_model: initializing", "making room for the cache", false },
     { "llamacpp", "warming up the model", "warming up", false },
-    { "llamacpp", "main: model loaded", "", false },
+    { "llamacpp", ": model loaded", "", false },
 };
 
 static bool set(struct progress *p, double value, const char *text)

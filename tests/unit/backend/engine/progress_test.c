@@ -30,6 +30,8 @@ static const char *const vllm[] = {
 };
 static const char *const llamacpp[] = { "loading weights -1.00", "loading weights 0.48", "warming up -1.00",
                                         " -1.00", NULL };
+static const char *const llamacpp_b10587[] = { "loading weights -1.00", "making room for the cache -1.00",
+                                               " -1.00", NULL };
 
 static size_t load(const char *name, char *text, size_t size)
 {
@@ -86,6 +88,7 @@ static void test_every_step_of_a_log_is_seen(void **state)
     (void)state;
     steps("vllm", TEST_DATA "/progress-vllm.txt", vllm);
     steps("llamacpp", TEST_DATA "/progress-llamacpp.txt", llamacpp);
+    steps("llamacpp", TEST_DATA "/progress-llamacpp-b10587.txt", llamacpp_b10587);
     steps("command", TEST_DATA "/progress-vllm.txt", vllm);
 }
 
