@@ -39,9 +39,18 @@ static bool is_told(const struct chat *c)
     return m && job_live(j) && model_has_job(m, j) && (drops(c) || !j->cluster->remote);
 }
 
-int64_t chat_limit(const struct chat *c)
+/* What a question may be refused for. That tokens are guessed does not matter here: nobody needs to come so near. */
+static int64_t hard_limit(const struct chat *c)
 {
     return is_told(c) ? c->limit : model_config(c->model)->max_model_len;
+}
+
+/* The engine that is awake knows better than the configuration; what it said no with counts before what it says of itself. */
+int64_t chat_limit(const struct chat *c)
+{
+    const struct job *j = is_told(c) ? NULL : model_job(c->model);
+
+    return j && j->context ? j->context : hard_limit(c);
 }
 
 static int64_t guess(const struct chat *c, size_t bytes)
@@ -53,7 +62,7 @@ static int64_t guess(const struct chat *c, size_t bytes)
 
 int chat_fits(const struct chat *c, size_t bytes, struct err *e)
 {
-    int64_t limit = chat_limit(c), used = c->used ? c->used : guess(c, c->messages.json_len);
+    int64_t limit = hard_limit(c), used = c->used ? c->used : guess(c, c->messages.json_len);
     int64_t need = guess(c, bytes);
 
     if (limit == 0 || drops(c) || used + need <= limit)

@@ -19,9 +19,9 @@ extern const char text_llamacpp[], text_vllm[], text_ollama[], text_http[], text
 /* clang-format off */
 static const struct engine engines[] = {
     { .name = "llamacpp", .script = text_llamacpp, .binary = "llama-server", .health_path = "/health",
-      .has_key = true, .needs_model = true, .image = true, .apis = API_OPENAI, CHAT_PROOF },
+      .context_path = "/props", .has_key = true, .needs_model = true, .image = true, .apis = API_OPENAI, CHAT_PROOF },
     { .name = "vllm", .script = text_vllm, .binary = "vllm", .health_path = "/health",
-      .has_key = true, .needs_model = true, .image = true, .apis = API_OPENAI, CHAT_PROOF },
+      .context_path = "/v1/models", .has_key = true, .needs_model = true, .image = true, .apis = API_OPENAI, CHAT_PROOF },
     { .name = "ollama", .script = text_ollama, .binary = "ollama", .health_path = "/api/version",
       .has_key = true, .key_optional = true, .needs_model = true, .needs_name = true, .image = true,
       .apis = API_OPENAI | API_OLLAMA, RELAY_PROOF },
@@ -72,6 +72,17 @@ void engine_served_name(const struct model_config *m, struct buf *out)
         begin = sep + 2;
     }
     buf_add(out, begin, len);
+}
+
+int64_t engine_context(const json_t *v)
+{
+    const json_t *slot = json_object_get(v, "default_generation_settings");
+    const json_t *model = json_array_get(json_object_get(v, "data"), 0);
+    json_int_t n = json_integer_value(json_object_get(slot, "n_ctx"));
+
+    if (!n)
+        n = json_integer_value(json_object_get(model, "max_model_len"));
+    return n > 0 ? n : 0;
 }
 
 bool engine_is_told(const struct model_config *m)

@@ -36,6 +36,7 @@ struct engine {
     unsigned apis;                 /* of enum engine_api: those that every version of it speaks by itself */
     const char *proof_method, *proof_path, *proof_body; /* a request that needs the key and costs nothing */
     int proof_status; /* what our key gets there; 0 = an engine's complaint about an empty request */
+    const char *context_path; /* GET it with the key: engine_context() reads the answer. NULL: it tells nowhere */
 };
 
 const struct engine *engine_find(const char *name); /* NULL if there is none */
@@ -47,6 +48,10 @@ bool engine_wants_proof(const struct engine *en, const struct model_config *m);
 /* The name by which the engine serves it: that of a path in a Hugging Face cache (.../models--ORG--NAME/...) is ORG/NAME,
  * any other is the key `model`. Appended; nothing where there is none. Pure. */
 void engine_served_name(const struct model_config *m, struct buf *out);
+
+/* How many tokens question and answer may have together, as its context_path tells; 0: it does not. Pure.
+ * Sources: llama-server b10587, GET /props, what one slot has; vLLM 0.9.2, GET /v1/models. */
+int64_t engine_context(const json_t *v);
 
 /* Does a request have to name the model as the engine knows it? Those of a share are told apart by that. Pure. */
 bool engine_is_told(const struct model_config *m);

@@ -80,6 +80,7 @@ struct job {
     int n_active;
     int n_piped; /* of these, those that take no slot */
     json_t *loaded; /* names of models as keys: job_loaded.c's own */
+    int64_t context; /* tokens that the engine takes, as it told when it was healthy; 0 = it did not */
     struct http_client *client; /* from FOUND on */
     struct growing *out, *err;  /* the engine's stdout and stderr so far */
     bool over;                  /* it is of no use any more, and all that will be known of why is known */

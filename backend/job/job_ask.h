@@ -3,7 +3,7 @@
 #define BACKEND_JOB_ASK_H
 #include <jansson.h>
 #include "backend/job/job.h"
-/* What an Ollama in a job tells of its models. Source: ollama/ollama, docs/api.md, "List Local Models" and "List Running
+/* What the engine in a job tells when it is asked. Source for Ollama: ollama/ollama, docs/api.md, "List Local Models" and "List Running
  * Models". */
 
 /* GET path of j's healthy engine. cb is called once if it answers 200 with an object, on the loop, never inside this call,
@@ -12,6 +12,9 @@ void job_ask(struct job *j, const char *path, void (*cb)(struct job *j, const js
 
 /* The name as people write it: without ":latest", which Ollama adds where no tag was said. The caller frees it. */
 char *ollama_plain_name(const char *name);
+
+/* ---- job_context.c: asks once what context the engine has. */
+void context_look(struct job *j);
 
 /* ---- job_loaded.c: which models of a share has the engine in memory? Ollama is asked at each probe; between two, what was
  * sent there last counts as loaded. */

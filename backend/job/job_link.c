@@ -164,6 +164,7 @@ static void healthy(struct job *j)
     free(in->loading);
     in->loading = NULL;
     loaded_look(j);
+    context_look(j);
     if (j->state == JOB_FOUND)
         job_handle(j, JOB_EV_HEALTHY, NULL);
     else

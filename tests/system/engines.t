@@ -202,6 +202,11 @@ like 'over the GPUs that there are, with the length that is set' "$argv" '--tens
 is 'it is exposed to nobody' "$(job_status oss exposed)" null
 asks seven boxed 'in a box'
 answered 'vLLM in Apptainer answers' seven 'in a box'
+mkdir "$M/boxed/chats/long"
+has_limit() {
+	[ "$(jq .context.limit "$M/boxed/chats/long/status")" = 131072 ]
+}
+ok 'a conversation says how many tokens the engine takes' wait_for 60 has_limit
 like 'the image and the model are given' "$(xargs < "$(workdir boxed)/apptainer.argv")" \
 	"^exec --nv --bind [^ ]+ --bind $T/hub/models--openai--gpt-oss-20b $T/image vllm serve"
 like 'the number of GPUs is as the arguments say' "$(xargs < "$(workdir boxed)/vllm.argv")" '--tensor-parallel-size=4$'

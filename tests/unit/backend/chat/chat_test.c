@@ -325,6 +325,22 @@ static void a_limit_counts_for_the_engine_that_told_it(void **state)
     assert_int_equal(chat_limit(c), 100);
 }
 
+static void an_engine_that_tells_its_context_refuses_by_itself(void **state)
+{
+    (void)state;
+    rig_open("", "max_model_len = 100");
+    struct chat *c = chat("a");
+    answered(c, "one");
+    nth_job(1)->context = 20;
+    assert_int_equal(chat_limit(c), 20);
+    assert_int_equal(chat_fits(c, 200, NULL), 0);
+    chat_learn_limit(c, nth_job(1)->name, "n_ctx 16");
+    assert_int_equal(chat_limit(c), 16);
+    job_cancel(nth_job(1), "enough");
+    WAIT(job_is(1, JOB_ENDED));
+    assert_int_equal(chat_limit(c), 100);
+}
+
 static void an_engine_without_room_is_asked_again_with_less(void **state)
 {
     static const char full[] = "This model's maximum context length is 1000 tokens.";
@@ -465,6 +481,7 @@ static const struct CMUnitTest tests[] = {
     SENTENCE(the_oldest_turns_are_dropped_where_that_is_wanted),
     SENTENCE(an_engines_refusal_tells_its_limit),
     SENTENCE(a_limit_counts_for_the_engine_that_told_it),
+    SENTENCE(an_engine_that_tells_its_context_refuses_by_itself),
     SENTENCE(an_engine_without_room_is_asked_again_with_less),
     SENTENCE(what_tools_said_is_written_as_a_question),
     SENTENCE(results_keep_the_question_that_they_belong_to),

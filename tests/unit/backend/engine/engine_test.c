@@ -74,6 +74,32 @@ static void test_proof(void **state)
     assert_false(engine_wants_proof(engine_find("http"), &m));
 }
 
+static void test_context(void **state)
+{
+    static const struct {
+        const char *said;
+        int64_t context;
+    } rows[] = {
+        { "{\"data\":[{\"id\":\"m\",\"max_model_len\":131072}],\"object\":\"list\"}", 131072 },
+        { "{\"data\":[{\"id\":\"m\"}]}", 0 },
+        { "{\"data\":[]}", 0 },
+        { "{\"default_generation_settings\":{\"n_ctx\":-1}}", 0 },
+        { "{\"default_generation_settings\":{\"n_ctx\":\"8192\"}}", 0 },
+        { "{\"error\":{\"code\":401}}", 0 },
+    };
+    json_t *v = json_load_file(TEST_DATA "/llamacpp-props.json", 0, NULL);
+
+    (void)state;
+    assert_int_equal(engine_context(v), 2048);
+    json_decref(v);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        v = json_loads(rows[i].said, 0, NULL);
+        assert_non_null(v);
+        assert_int_equal(engine_context(v), rows[i].context);
+        json_decref(v);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,6 +108,7 @@ int main(void)
         { "a path of a Hugging Face cache is served by the model's name", test_served_names, NULL, NULL,
           NULL },
         { "only an exposed program of the user's need not prove itself", test_proof, NULL, NULL, NULL },
+        { "an engine tells how many tokens it takes, or does not", test_context, NULL, NULL, NULL },
         { "an unknown engine is not found", test_unknown, NULL, NULL, NULL },
     };
 
