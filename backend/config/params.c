@@ -20,6 +20,7 @@ enum {
     SOME_TEXTS = 16, /* an array of them, at least one */
     AN_OBJECT = 32,
     SOME_OBJECTS = 64,
+    SOME_ARRAYS = 128,
 };
 
 static const struct {
@@ -33,6 +34,7 @@ static const struct {
     { SOME_TEXTS, "an array of texts" },
     { AN_OBJECT, "an object" },
     { SOME_OBJECTS, "an array of objects" },
+    { SOME_ARRAYS, "an array of arrays" },
 };
 #define N_KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -54,7 +56,8 @@ static const struct param {
     { "frequency_penalty", A_NUMBER, -2, 2 },
     { "repeat_penalty", A_NUMBER, 0, 10 },
     { "repetition_penalty", A_NUMBER, 0, 10 },
-    { "logit_bias", AN_OBJECT, 0, 0 },
+    { "logit_bias", AN_OBJECT | SOME_ARRAYS, 0,
+      0 }, /* llama-server's [[token, bias]], also with words for tokens */
     { "logprobs", A_BOOL, 0, 0 },
     { "top_logprobs", AN_INT, 0, 20 },
     { "n", AN_INT, 1, 1 }, /* an answer is one text */
@@ -80,13 +83,11 @@ static const struct param *find(const char *name)
     return NULL;
 }
 
-static bool all_are(const json_t *array, bool texts)
+static bool all_are(const json_t *array, json_type type)
 {
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        const json_t *one = json_array_get(array, i);
-        if (texts ? !json_is_string(one) : !json_is_object(one))
+    for (size_t i = 0; i < json_array_size(array); i++)
+        if (json_typeof(json_array_get(array, i)) != type)
             return false;
-    }
     return json_array_size(array) > 0;
 }
 
@@ -105,7 +106,8 @@ static int kind_of(const json_t *v)
     case JSON_OBJECT:
         return AN_OBJECT;
     case JSON_ARRAY:
-        return (all_are(v, true) ? SOME_TEXTS : 0) | (all_are(v, false) ? SOME_OBJECTS : 0);
+        return (all_are(v, JSON_STRING) ? SOME_TEXTS : 0) | (all_are(v, JSON_OBJECT) ? SOME_OBJECTS : 0) |
+               (all_are(v, JSON_ARRAY) ? SOME_ARRAYS : 0);
     default:
         return 0;
     }

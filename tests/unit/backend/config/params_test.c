@@ -48,7 +48,7 @@ static const struct {
     { "frequency_penalty", "ir" },
     { "repeat_penalty", "ir" },
     { "repetition_penalty", "ir" },
-    { "logit_bias", "o" },
+    { "logit_bias", "oa" },
     { "logprobs", "b" },
     { "top_logprobs", "i" },
     { "n", "i" },
