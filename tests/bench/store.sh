@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # A store with SIZE exchanges of earlier days against one with 1,000: to mount, to ask, to open reply, to list. Both have CHATS conversations.
-# Pairs take turns: ROUNDS of MS milliseconds a side. SIZE=1000000 is what it is to hold.
+# The two take turns operation by operation, for ROUNDS of MS milliseconds a side; a round gives a ratio of its medians. SIZE=1000000 is what it is to hold.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-SIZE=${SIZE:-100000} ROUNDS=${ROUNDS:-11} MS=${MS:-200} CHATS=${CHATS:-100}
+SIZE=${SIZE:-100000} ROUNDS=${ROUNDS:-41} MS=${MS:-100} CHATS=${CHATS:-100}
 
 config() { # NAME
 	cat <<- END
