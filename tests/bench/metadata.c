@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,7 @@ static uint64_t client(void (*run)(const char *), const char *path, uint64_t unt
 
 struct side {
     const char *path;
+    pid_t pid;
     char stat_file[64]; /* "NANOSECONDS-ON-CPU ..": proc(5), /proc/PID/schedstat */
     double *rate;       /* operations per second of each round */
     double *cpu;        /* microseconds of the server for one operation */
@@ -149,8 +151,10 @@ static void one_round(struct side *s, size_t round, void (*run)(const char *), i
     s->cpu[round] = (double)(server_ns(s) - cpu) / 1e3 / (double)n;
 }
 
-/* One client alone does each operation on both sides in turn: what else the machine does befalls both alike. A side's rate is
- * that of its median operation, so that one that was held up counts for no more than any other. */
+/* ---- One client alone does each operation on both sides in turn, with both servers on its own processor: what else the
+ * machine does befalls both alike, whatever the scheduler thinks of either. A side's rate is that of its median operation,
+ * so that one that was held up counts for no more than any other. */
+
 static void one_round_in_turn(struct side s[2], size_t round, void (*run)(const char *), unsigned ms)
 {
     static double took[2][1 << 16];
@@ -169,6 +173,28 @@ static void one_round_in_turn(struct side s[2], size_t round, void (*run)(const 
         s[k].rate[round] = 1e9 / percentile(took[k], n, 0.5);
         s[k].cpu[round] = (double)(server_ns(&s[k]) - cpu[k]) / 1e3 / (double)n;
     }
+}
+
+static void set_processors(pid_t pid, const cpu_set_t *all)
+{
+    if (sched_setaffinity(pid, sizeof *all, all) < 0)
+        die("sched_setaffinity");
+}
+
+static void rounds_in_turn(struct side s[2], size_t rounds, void (*run)(const char *), unsigned ms)
+{
+    cpu_set_t all, here;
+
+    if (sched_getaffinity(0, sizeof all, &all) < 0)
+        die("sched_getaffinity");
+    CPU_ZERO(&here);
+    CPU_SET((size_t)sched_getcpu(), &here);
+    for (int k = 0; k < 3; k++)
+        set_processors(k < 2 ? s[k].pid : 0, &here);
+    for (size_t r = 0; r < rounds; r++)
+        one_round_in_turn(s, r, run, ms);
+    for (int k = 0; k < 2; k++)
+        set_processors(s[k].pid, &all);
 }
 
 static void print(const char *name, int clients, struct side s[2], size_t n)
@@ -199,6 +225,7 @@ int main(int argc, char **argv)
         die("a number or the operation is wrong");
     for (int k = 0; k < 2; k++) {
         sides[k].path = argv[6 + k];
+        sides[k].pid = atoi(argv[8 + k]);
         snprintf(sides[k].stat_file, sizeof sides[k].stat_file, "/proc/%s/schedstat", argv[8 + k]);
         sides[k].rate = calloc((size_t)rounds, sizeof(double));
         sides[k].cpu = calloc((size_t)rounds, sizeof(double));
@@ -208,8 +235,8 @@ int main(int argc, char **argv)
         mmap(NULL, (size_t)clients * sizeof *done, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (done == MAP_FAILED)
         die("no memory");
-    for (int r = 0; r < rounds && clients == 1; r++)
-        one_round_in_turn(sides, (size_t)r, run, (unsigned)ms);
+    if (clients == 1)
+        rounds_in_turn(sides, (size_t)rounds, run, (unsigned)ms);
     for (int r = 0; r < rounds && clients > 1; r++)
         for (int k = 0; k < 2; k++) /* who is first takes turns too */
             one_round(&sides[(r + k) & 1], (size_t)r, run, clients, (unsigned)ms, done);
