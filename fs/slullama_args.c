@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/slullama_args.h"
 #include "backend/base/alloc.h"
+#include "backend/config/config_table.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -80,6 +81,13 @@ static const char *take_token(struct slullama_args *a)
     return a->token;
 }
 
+static const char *take_token_file(struct slullama_args *a)
+{
+    free(a->token_file);
+    a->token_file = *optarg ? config_beside("", optarg) : xstrdup("");
+    return a->token_file;
+}
+
 static void take(struct slullama_args *a, int option)
 {
     switch (option) {
@@ -96,6 +104,9 @@ static void take(struct slullama_args *a, int option)
         break;
     case GIVEN_TOKEN:
         a->given.v[GIVEN_TOKEN] = take_token(a);
+        break;
+    case GIVEN_TOKEN_FILE:
+        a->given.v[GIVEN_TOKEN_FILE] = take_token_file(a);
         break;
     default:
         if (option >= 0 && option < GIVEN_OPTIONS)
@@ -143,5 +154,6 @@ int slullama_args_parse(int argc, char **argv, enum slullama_verb verb, struct s
 void slullama_args_finish(struct slullama_args *a)
 {
     free(a->token);
-    a->token = NULL;
+    free(a->token_file);
+    a->token = a->token_file = NULL;
 }

@@ -11,7 +11,8 @@ struct slullama_args {
     struct slullama_given given;
     const char *config;
     bool verbose, add_token;
-    char *token; /* owned; given.v[GIVEN_TOKEN] */
+    char *token;      /* owned; given.v[GIVEN_TOKEN] */
+    char *token_file; /* likewise; absolute, since it counts from where the command was given */
 };
 
 /* A token in argv is overwritten there at once. Returns -1 to go on, or the exit status: 0 after --help, 1 after a

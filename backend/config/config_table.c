@@ -57,17 +57,17 @@ const struct config_key config_keys[] = {
       .secret = true,
       .help = "With access token: what a request shows as Authorization: Bearer, as x-api-key or as the "
               "password of Basic. Masked where the configuration is shown." },
-    { ROWS_GATEWAY, "token_file", &type_path, offsetof(struct config, token_file), "\"\"",
+    { ROWS_GATEWAY, "token_file", &type_file, offsetof(struct config, token_file), "\"\"",
       .help = "A file with the token in one line, in place of token. It must be yours, with mode 0600." },
-    { ROWS_GATEWAY, "tls_cert", &type_path, offsetof(struct config, tls_cert), "\"\"",
+    { ROWS_GATEWAY, "tls_cert", &type_file, offsetof(struct config, tls_cert), "\"\"",
       .help = "The certificate, with its chain, in PEM form: TCP is then served by TLS (1.2 or later) alone. "
               "It is read again when it changes." },
-    { ROWS_GATEWAY, "tls_key", &type_path, offsetof(struct config, tls_key), "\"\"",
+    { ROWS_GATEWAY, "tls_key", &type_file, offsetof(struct config, tls_key), "\"\"",
       .help = "The private key of tls_cert, in PEM form without a passphrase." },
     { ROWS_GATEWAY, "allow_plain", &type_bool, offsetof(struct config, allow_plain), "false",
       .help =
           "Let access token be served beyond loopback without TLS: the network can then read the token." },
-    { ROWS_GATEWAY, "access_log", &type_path, offsetof(struct config, access_log), "\"\"",
+    { ROWS_GATEWAY, "access_log", &type_file, offsetof(struct config, access_log), "\"\"",
       .help = "A file that gets one line of JSON for each request. It is opened anew at SIGHUP and when it "
               "was moved away." },
     { ROWS_GATEWAY, "max_body", &type_size, offsetof(struct config, max_body), "\"256MiB\"", .min = 1,
@@ -102,7 +102,7 @@ const struct config_key config_keys[] = {
     { ROWS_CLUSTER, "host", &type_string, offsetof(struct cluster_config, host), "\"\"", .check = check_host,
       .help =
           "The SSH destination of the login node, resolved through ~/.ssh/config; empty for this machine." },
-    { ROWS_CLUSTER, "ssh_config", &type_path, offsetof(struct cluster_config, ssh_config), "\"\"",
+    { ROWS_CLUSTER, "ssh_config", &type_file, offsetof(struct cluster_config, ssh_config), "\"\"",
       .help = "A file for ssh -F in place of ~/.ssh/config." },
     { ROWS_CLUSTER, "transport", &type_word, offsetof(struct cluster_config, transport), "\"auto\"",
       .words = WORDS("auto", "openssh", "ssh2", "local"),
@@ -149,7 +149,7 @@ const struct config_key config_keys[] = {
           "as "
           "that one does; empty with a host is http://127.0.0.1:11435. A certificate is verified with the "
           "system's authorities." },
-    { ROWS_CLUSTER, "token_file", &type_path, offsetof(struct cluster_config, token_file), "\"\"",
+    { ROWS_CLUSTER, "token_file", &type_file, offsetof(struct cluster_config, token_file), "\"\"",
       .help = "For kind gateway: a file with the token or key that it asks for, in one line. It must be "
               "yours, with "
               "mode 0600, and is read again once the gateway refuses it." },

@@ -95,19 +95,19 @@ static int path_set(const struct config_key *k, void *field, const json_t *v, co
 
 const struct key_type type_path = { "a path, absolute or with ~/", path_set, string_write, string_clear };
 
-/* ---- path on this machine that may begin at the directory of the configuration's file */
+/* ---- path on this machine, absolute in the end too, that may be written from the directory of the configuration's file */
 
 static int file_set(const struct config_key *k, void *field, const json_t *v, const struct config *c,
                     struct err *e)
 {
-    const char *text, *slash = strrchr(c->file, '/');
+    const char *text;
     int rc = checked_text(k, v, "a path", &text, e);
 
-    if (rc < 0 || !*text || *text == '/' || *text == '~' || !slash)
+    if (rc < 0 || !*text || *text == '/' || *text == '~')
         return rc < 0 ? rc : path_set(k, field, v, c, e);
     rc = check_line(text, e);
     if (rc == 0)
-        *(char **)field = xasprintf("%.*s/%s", (int)(slash - c->file), c->file, text);
+        *(char **)field = config_beside(c->file, text);
     return rc;
 }
 

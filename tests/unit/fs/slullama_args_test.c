@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static struct slullama_args args;
@@ -56,6 +57,20 @@ static void a_token_is_taken_out_of_argv(void **state)
     slullama_args_finish(&args);
 }
 
+static void a_token_file_counts_from_here(void **state)
+{
+    char words[][32] = { "status", "--token-file", "t" }, absolute[][32] = { "serve", "--token-file=/t" };
+
+    (void)state;
+    assert_int_equal(chdir("/tmp"), 0);
+    assert_int_equal(parse(VERB_STATUS, 3, words), -1);
+    assert_string_equal(args.given.v[GIVEN_TOKEN_FILE], "/tmp/t");
+    slullama_args_finish(&args);
+    assert_int_equal(parse(VERB_SERVE, 2, absolute), -1);
+    assert_string_equal(args.given.v[GIVEN_TOKEN_FILE], "/t");
+    slullama_args_finish(&args);
+}
+
 static void a_head_node_stands_before_or_behind_the_options(void **state)
 {
     char before[][32] = { "status", "u@h", "--port", "1" }, behind[][32] = { "status", "--port", "1", "u@h" };
@@ -88,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_of_serve_is_taken),
         cmocka_unit_test(a_token_is_taken_out_of_argv),
+        cmocka_unit_test(a_token_file_counts_from_here),
         cmocka_unit_test(a_head_node_stands_before_or_behind_the_options),
         cmocka_unit_test(what_a_verb_does_not_know_is_refused),
     };

@@ -145,7 +145,8 @@ static const struct {
       "f.toml:2: a token in [gateway] is not asked for while access is \"owner\"..." },
     { "[gateway]\naccess = 'open'\ntoken_file = '/x'",
       "f.toml:3: a token in [gateway] is not asked for while access is \"open\"..." },
-    { "[gateway]\ntoken_file = 'x'", "f.toml:2: token_file in [gateway] must begin with / or ~/: \"x\"" },
+    { "[gateway]\ntoken_file = '~anna/x'",
+      "f.toml:2: token_file in [gateway] must begin with / or ~/: \"~anna/x\"" },
     { MODEL "listen = '0.0.0.0:80'", "f.toml:3: listen in [model.m] must be on loopback..." },
     { MODEL "listen = 'x'", "f.toml:3: listen in [model.m] must be HOST:PORT or unix:PATH, not \"x\"" },
     { "[gateway]\ntls_cert = '/c'", "f.toml:2: tls_cert and tls_key in [gateway] need each other" },
@@ -198,8 +199,8 @@ static const struct {
     /* ranges and forms */
     { MODEL "job_template = '/nonexistent/t'",
       "f.toml:3: the job template /nonexistent/t cannot be read: No such file or directory" },
-    { MODEL "job_template = 'relative'",
-      "f.toml:3: job_template in [model.m] must begin with / or ~/: \"relative\"" },
+    { MODEL "job_template = '~anna/x'",
+      "f.toml:3: job_template in [model.m] must begin with / or ~/: \"~anna/x\"" },
     { MODEL "job_template_dialect = 'slulama'", "f.toml:3: job_template_dialect in [model.m] must be "
                                                 "\"auto\", \"slullama\", \"alvis\" or \"plain\", ..." },
     { MODEL "log_files = ['$(id)']", "f.toml:3: log_files in [model.m] must hold paths, ..." },

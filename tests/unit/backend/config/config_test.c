@@ -507,6 +507,40 @@ static void put(const char *dir, const char *name, const char *text)
     free(path);
 }
 
+static void files_are_found_beside_the_file_wherever_it_was_named_from(void **state)
+{
+    char dir[] = "/tmp/config-XXXXXX", *want;
+    struct config *c;
+    struct err e;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(chdir(dir), 0);
+    want = xasprintf("%s/sub/x", dir);
+    assert_int_equal(mkdir("sub", 0700), 0);
+    put("sub", "c.toml",
+        "[gateway]\naccess = 'token'\ntoken_file = 'x'\ntls_cert = 'x'\ntls_key = 'x'\naccess_log = 'x'\n"
+        "[cluster.x]\nhost = 'x'\nssh_config = 'x'\njob_template = 'x'\n"
+        "[cluster.y]\nkind = 'gateway'\nhost = 'y'\ntoken_file = 'x'\n"
+        "[model.m]\nengine = 'command'\ncluster = 'x'\n");
+    put("sub", "x", "#!/bin/sh\n");
+    if (config_load("sub/c.toml", &c, &e) < 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(chdir("/"), 0);
+    assert_string_equal(c->token_file, want);
+    assert_string_equal(c->tls_cert, want);
+    assert_string_equal(c->tls_key, want);
+    assert_string_equal(c->access_log, want);
+    assert_string_equal(c->clusters[0]->ssh_config, want);
+    assert_string_equal(c->clusters[1]->token_file, want);
+    assert_string_equal(c->models[0]->job.job_template, want);
+    config_free(c);
+    char *command = xasprintf("rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+    free(command);
+    free(want);
+}
+
 static void a_template_is_found_beside_the_file_and_checked(void **state)
 {
     char dir[] = "/tmp/config_test.XXXXXX", *file, *template, *told;
@@ -585,6 +619,7 @@ int main(void)
         cmocka_unit_test(the_reference_has_every_key_with_help),
         cmocka_unit_test(no_key_stands_twice),
         cmocka_unit_test(the_file_is_looked_for_where_the_contract_says),
+        cmocka_unit_test(files_are_found_beside_the_file_wherever_it_was_named_from),
         cmocka_unit_test(a_template_is_found_beside_the_file_and_checked),
         cmocka_unit_test(a_named_file_that_cannot_be_read_is_an_error),
         cmocka_unit_test(the_example_is_a_good_configuration),
