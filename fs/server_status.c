@@ -83,9 +83,24 @@ static void end_cb(void *arg, int rc, bool got_byte, const char *err)
 static void late_cb(void *arg)
 {
     struct question *q = arg;
+    const char *reason = transport_reason(q->way.transport);
 
     http_request_cancel(q->request);
-    end(q, -ETIMEDOUT, "no answer came");
+    end(q, -ETIMEDOUT, *reason ? reason : "no answer came");
+}
+
+/* ssh has given up once, and has said why. A server that is to be there is not waited for. */
+static void state_cb(void *arg, enum transport_state state)
+{
+    struct question *q = arg;
+
+    const char *reason = q->way.transport ? transport_reason(q->way.transport) : "";
+    bool gave_up = state == TRANSPORT_DOWN || state == TRANSPORT_CONNECTING;
+
+    if (!gave_up || !*reason || !q->request)
+        return;
+    http_request_cancel(q->request);
+    end(q, -EHOSTUNREACH, reason);
 }
 
 static const struct http_handler handler = { .head = head_cb, .body = body_cb, .end = end_cb };
@@ -169,8 +184,8 @@ int status_main(int argc, char **argv)
     if (status < 0) {
         process_prepare();
         uv_loop_init(&q.loop);
-        status = server_way_open(&q.way, &q.loop, &args, NULL, NULL, &e) < 0 ? slullama_complain(e.text)
-                                                                             : question(&q);
+        status = server_way_open(&q.way, &q.loop, &args, state_cb, &q, &e) < 0 ? slullama_complain(e.text)
+                                                                               : question(&q);
         uv_run(&q.loop, UV_RUN_DEFAULT); /* the transport's end */
         server_way_free(&q.way);
         uv_loop_close(&q.loop);

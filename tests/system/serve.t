@@ -129,6 +129,7 @@ theirs=$(cat "$T/port")
 is 'its status' "$(status -c /dev/null --port "$theirs" --token geheim | jq -r .job.node)" gpu1
 is 'by the variables' "$(SLULLAMA_SERVER_PORT=$theirs SLULLAMA_TOKEN=geheim status -c /dev/null | jq -r .job.id)" 77
 is 'asking woke nothing' "$(cat "$T/woken" 2> /dev/null)" ''
+like 'a host that is not there, as ssh says it and no later' "$(timeout 50 "$SLULLAMAFS" status nobody.invalid -c /dev/null 2>&1 < /dev/null; echo "status $?")" 'nobody\.invalid: ssh: Could not resolve hostname.*status 1$'
 like 'a port where nobody listens' "$(status -c /dev/null --port 1 2>&1; echo "status $?")" 'nobody listens there.*status 1'
 # --- connect, on this machine
 # relay NAME ARGS...: `connect` whose words go to $T/connect.log; $L is where it listens.
