@@ -2,6 +2,7 @@
 /* slullamafs connect: listens on loopback, admits its owner alone, and relays each connection to the server. The way there
  * is made anew by itself; each change of it is told in one line, and nothing of it ends the program. */
 #include "fs/connect.h"
+#include "fs/exit_status.h"
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/timer.h"
@@ -219,7 +220,7 @@ int connect_main(int argc, char **argv)
         uv_loop_init(&c.loop);
         c.signals = (struct process_signals){ .end = signal_cb, .arg = &c };
         process_signals_watch(&c.signals, &c.loop);
-        status = begin(&c, &args, &e) < 0 ? slullama_complain(e.text) : 0;
+        status = begin(&c, &args, &e) < 0 ? status_failed("%s", e.text) : 0;
         if (status == 0)
             run(&c);
         server_way_close(&c.way);

@@ -7,6 +7,7 @@
 #include "backend/base/units.h"
 #include "fs/door_http/key_file.h"
 #include "fs/door_http/usage.h"
+#include "fs/exit_status.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -19,8 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STATUS_USAGE 1
-#define SECRET_HEX   64 /* hex digits: 32 bytes */
+#define SECRET_HEX 64 /* hex digits: 32 bytes */
 
 static const char usage_text[] =
     "usage: slullamafs key generate --name NAME [--email MAIL] [--models A,B] [--expires DURATION] [LIMITS]\n"
@@ -41,12 +41,6 @@ struct args {
     char **rest; /* behind the options: the verb, then what it takes */
     int n_rest;
 };
-
-static int complain(const char *text)
-{
-    fprintf(stderr, "slullamafs: %s\n", text);
-    return STATUS_USAGE;
-}
 
 /* ---- Arguments */
 
@@ -89,8 +83,7 @@ static int read_limit(struct args *a, int which)
     errno = 0;
     long long n = strtoll(optarg, &end, 10);
     if (end == optarg || *end || errno || n < 1) {
-        fprintf(stderr, "slullamafs: \"%.40s\" is no number of %s; it is 1 or more\n", optarg,
-                key_limit_fields[which].help);
+        status_usage("\"%.40s\" is no number of %s; it is 1 or more", optarg, key_limit_fields[which].help);
         return -EINVAL;
     }
     *key_limit(&a->limits, &key_limit_fields[which]) = n;
@@ -210,7 +203,8 @@ static int generate(const struct config *cfg, const char *path, const struct arg
     struct key k = { 0 };
     char secret[sizeof KEY_PREFIX + SECRET_HEX] = KEY_PREFIX;
     struct err e;
-    int lock = -1, rc = fill_key(cfg, a, &k, &e);
+    int lock = -1, rc = fill_key(cfg, a, &k, &e), status = 0;
+    bool wrong = rc == -EINVAL;
 
     if (rc == 0) {
         random_hex(secret + sizeof KEY_PREFIX - 1, SECRET_HEX);
@@ -219,7 +213,7 @@ static int generate(const struct config *cfg, const char *path, const struct arg
         rc = lock < 0 ? lock : add_key(path, &k, &e);
     }
     if (rc < 0)
-        complain(e.text);
+        status = wrong ? status_usage("%s", e.text) : status_failed("%s", e.text);
     if (lock >= 0)
         close(lock);
     if (rc == 0) {
@@ -231,7 +225,7 @@ static int generate(const struct config *cfg, const char *path, const struct arg
     }
     explicit_bzero(secret, sizeof secret);
     key_free(&k);
-    return rc == 0 ? 0 : STATUS_USAGE;
+    return status;
 }
 
 /* ---- revoke */
@@ -265,11 +259,11 @@ static int revoke_key(const struct config *cfg, const char *path, const struct a
 
     (void)cfg;
     if (a->n_rest != 2)
-        return complain("key revoke takes one name or id");
+        return status_usage("key revoke takes one name or id");
     int lock = key_file_lock(path, &e), rc = lock < 0 ? lock : drop_key(path, a->rest[1], &e);
     if (lock >= 0)
         close(lock);
-    return rc < 0 ? complain(e.text) : 0;
+    return rc < 0 ? status_failed("%s", e.text) : 0;
 }
 
 /* ---- list */
@@ -314,7 +308,7 @@ static json_t *all_usage(const struct config *cfg)
                 add_days(sum, days);
                 json_decref(days);
             } else {
-                fprintf(stderr, "slullamafs: %s\n", e.text);
+                status_failed("%s", e.text);
             }
         }
         globfree(&found);
@@ -384,7 +378,7 @@ static int list(const struct config *cfg, const char *path, const struct args *a
     struct err e;
 
     if (key_file_read(path, &keys, &e) < 0)
-        return complain(e.text);
+        return status_failed("%s", e.text);
     if (a->usage) {
         json_t *days = all_usage(cfg);
         if (!a->json) {
@@ -419,16 +413,16 @@ static int run_action(const struct args *a)
         if (a->n_rest == 0 || strcmp(a->rest[0], actions[i].name) != 0)
             continue;
         if (a->n_rest > actions[i].operands)
-            return complain("too many arguments; `slullamafs key --help` shows what there is");
+            return status_usage("too many arguments; `slullamafs key --help` shows what there is");
         if (config_load(a->config, &cfg, &e) < 0)
-            return complain(e.text);
+            return status_failed("%s", e.text);
         char *path = key_file_path(cfg);
         int status = actions[i].run(cfg, path, a);
         free(path);
         config_free(cfg);
         return status;
     }
-    return complain("which of `key generate`, `key list`, `key revoke`?");
+    return status_usage("which of `key generate`, `key list`, `key revoke`?");
 }
 
 static int print_help(void)

@@ -5,6 +5,7 @@
 #include "backend/images/read_as.h"
 #include "backend/transport/askpass.h"
 #include "fs/connect.h"
+#include "fs/exit_status.h"
 #include "fs/key.h"
 #include "fs/mount.h"
 #include "fs/serve.h"
@@ -14,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define STATUS_USAGE 1
 
 static int mount_verb(int argc, char **argv);
 static int help_main(int argc, char **argv);
@@ -76,8 +75,7 @@ static int run_verb(int argc, char **argv)
         if (strcmp(argv[0], verbs[i].name) == 0)
             return argc > 1 && strcmp(argv[1], "--version") == 0 ? version_main(argc, argv)
                                                                  : verbs[i].main(argc, argv);
-    fprintf(stderr, "slullamafs: unknown verb \"%s\"; `slullamafs help` lists them\n", argv[0]);
-    return STATUS_USAGE;
+    return status_usage("unknown verb \"%s\"; `slullamafs help` lists them", argv[0]);
 }
 
 /* help, help config, help VERB */
@@ -107,9 +105,7 @@ int main(int argc, char **argv)
         return read_as_helper_main();
     if (strcmp(name, "mount.slullamafs") == 0 || strcmp(name, "mount.fuse.slullamafs") == 0)
         return mount_verb(argc, argv);
-    if (argc < 2) {
-        fputs("slullamafs: which verb? `slullamafs help` lists them\n", stderr);
-        return STATUS_USAGE;
-    }
+    if (argc < 2)
+        return status_usage("which verb? `slullamafs help` lists them");
     return run_verb(argc - 1, argv + 1);
 }

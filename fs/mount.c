@@ -18,8 +18,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define STATUS_USAGE 1
-#define STATUS_MOUNT 32
+/* Source: mount(8), EXIT STATUS, util-linux 2.38: 1 is an incorrect invocation. */
+#define STATUS_INVOCATION 1
+#define STATUS_MOUNT      32
 
 static const char usage[] = "usage: mount.slullamafs [CONFIG] MOUNTPOINT [-o OPTIONS] [-f] [-v] [-c FILE]\n"
                             "       slullamafs mount MOUNTPOINT [-o OPTIONS] [-f] [-v] [-c FILE]\n"
@@ -178,7 +179,7 @@ int mount_main(int argc, char **argv)
     process_prepare();
     if (mount_args_parse(argc, argv, &args, &e) < 0) {
         fprintf(stderr, "slullamafs: %s\n", e.text);
-        status = STATUS_USAGE;
+        status = STATUS_INVOCATION;
     } else if (args.help) {
         fputs(usage, stdout);
     } else if (args.version) {

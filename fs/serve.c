@@ -6,6 +6,7 @@
 #include "backend/base/log.h"
 #include "backend/house.h"
 #include "fs/door_http/gateway.h"
+#include "fs/exit_status.h"
 #include "fs/process.h"
 #include "fs/slullama_args.h"
 
@@ -95,7 +96,7 @@ static int run(struct config *cfg)
     else
         rc = gateway_create(&s.gateway, s.house, &e);
     if (rc < 0) {
-        status = slullama_complain(e.text);
+        status = status_failed("%s", e.text);
     } else {
         tell(&s);
         uv_run(&s.loop, UV_RUN_DEFAULT);
@@ -156,10 +157,10 @@ int serve_main(int argc, char **argv)
     log_start(args.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, true);
     args.given.serving = true;
     if (config_load_given(args.config, &args.given, &cfg, &e) < 0) {
-        status = slullama_complain(e.text);
+        status = status_failed("%s", e.text);
     } else if (chdir("/") < 0) {
         config_free(cfg);
-        status = slullama_complain("cannot go to /");
+        status = status_failed("cannot go to /");
     } else {
         if (!args.verbose)
             log_start(log_level_parse(cfg->log_level), true);
@@ -167,7 +168,7 @@ int serve_main(int argc, char **argv)
             status = run(cfg);
         } else {
             config_free(cfg);
-            status = slullama_complain(e.text);
+            status = status_failed("%s", e.text);
         }
     }
     log_stop();

@@ -6,6 +6,7 @@
 #include "backend/base/buf.h"
 #include "backend/base/timer.h"
 #include "backend/http/http_client.h"
+#include "fs/exit_status.h"
 #include "fs/process.h"
 #include "fs/server_way.h"
 
@@ -126,9 +127,8 @@ static void ask(struct question *q)
 
 static int complain(const struct question *q, const char *text)
 {
-    fprintf(stderr, "slullamafs: the server at port %d of %s: %s\n", q->way.port,
-            *q->way.host ? q->way.host : "this machine", text);
-    return 1;
+    return status_failed("the server at port %d of %s: %s", q->way.port,
+                         *q->way.host ? q->way.host : "this machine", text);
 }
 
 static int judge(const struct question *q)
@@ -184,7 +184,7 @@ int status_main(int argc, char **argv)
     if (status < 0) {
         process_prepare();
         uv_loop_init(&q.loop);
-        status = server_way_open(&q.way, &q.loop, &args, state_cb, &q, &e) < 0 ? slullama_complain(e.text)
+        status = server_way_open(&q.way, &q.loop, &args, state_cb, &q, &e) < 0 ? status_failed("%s", e.text)
                                                                                : question(&q);
         uv_run(&q.loop, UV_RUN_DEFAULT); /* the transport's end */
         server_way_free(&q.way);

@@ -2,13 +2,12 @@
 #include "fs/slullama_args.h"
 #include "backend/base/alloc.h"
 #include "backend/config/config_table.h"
+#include "fs/exit_status.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define STATUS_USAGE 1
 
 enum { OPT_CONFIG = 256, OPT_VERBOSE, OPT_HELP, OPT_ADD_TOKEN };
 
@@ -66,12 +65,6 @@ static void print_usage(enum slullama_verb verb)
     puts("\nslullama's own file and its SLULLAMA_* variables are read too; see slullamafs(1).");
 }
 
-int slullama_complain(const char *text)
-{
-    fprintf(stderr, "slullamafs: %s\n", text);
-    return STATUS_USAGE;
-}
-
 /* ps shows argv to everybody. */
 static const char *take_token(struct slullama_args *a)
 {
@@ -114,13 +107,25 @@ static void take(struct slullama_args *a, int option)
     }
 }
 
+static bool is_port(const char *text)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    return end != text && !*end && n >= 1 && n <= 65535;
+}
+
 static int check(const struct slullama_args *a, int n_rest, enum slullama_verb verb)
 {
+    const char *port = a->given.v[GIVEN_PORT];
+
     if (n_rest > (verb == VERB_SERVE ? 0 : 1))
-        return slullama_complain(verb == VERB_SERVE ? "serve takes no argument"
-                                                    : "there is one argument, USER@HEADNODE");
+        return status_usage(verb == VERB_SERVE ? "serve takes no argument"
+                                               : "there is one argument, USER@HEADNODE");
     if (a->given.v[GIVEN_TOKEN] && a->given.v[GIVEN_TOKEN_FILE])
-        return slullama_complain("--token and --token-file exclude each other");
+        return status_usage("--token and --token-file exclude each other");
+    if (port && !is_port(port))
+        return status_usage("--port: \"%.40s\" is no port, which is a number from 1 to 65535", port);
     return -1;
 }
 

@@ -15,12 +15,9 @@ struct slullama_args {
     char *token_file; /* likewise; absolute, since it counts from where the command was given */
 };
 
-/* A token in argv is overwritten there at once. Returns -1 to go on, or the exit status: 0 after --help, 1 after a
+/* A token in argv is overwritten there at once. Returns -1 to go on, or the exit status: 0 after --help, STATUS_USAGE after a
  * sentence on stderr. */
 int slullama_args_parse(int argc, char **argv, enum slullama_verb verb, struct slullama_args *out);
 void slullama_args_finish(struct slullama_args *a);
-
-/* One line for the user on stderr; returns 1, the exit status. */
-int slullama_complain(const char *text);
 
 #endif

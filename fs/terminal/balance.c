@@ -2,6 +2,7 @@
 /* slullamafs traefik, slullamafs haproxy: what is healthy in the caller's mount, as a file for a balancer. */
 #include "backend/balance.h"
 #include "backend/base/alloc.h"
+#include "fs/exit_status.h"
 #include "fs/terminal/mount_of.h"
 #include "fs/terminal/terminal.h"
 #include "fs/terminal/tree_files.h"
@@ -218,12 +219,10 @@ static int parse(int argc, char **argv, struct writer *w)
         if (c == 'w')
             w->watch = true;
         else if (c != 'c' && c != 'v') /* every verb takes them */
-            return 2;
+            return STATUS_USAGE;
     }
-    if (!argv[optind] || argv[optind + 1]) {
-        fprintf(stderr, "slullamafs: %s takes one FILE to write\n", w->verb);
-        return 2;
-    }
+    if (!argv[optind] || argv[optind + 1])
+        return status_usage("%s takes one FILE to write", w->verb);
     w->file = absolute(argv[optind]);
     return -1;
 }
@@ -245,11 +244,11 @@ static int writer_main(struct writer *w, int argc, char **argv)
     if (rc == 0 && w->watch)
         rc = watch(w, mount, &e);
     if (rc < 0)
-        fprintf(stderr, "slullamafs: %s\n", e.text);
+        status_failed("%s", e.text);
     buf_free(&w->written);
     free(w->file);
     free(mount);
-    return rc < 0;
+    return rc < 0 ? STATUS_FAILED : 0;
 }
 
 int traefik_main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* slullamafs models: the models with their descriptions; of a mount, or else of the configuration. */
 #include "backend/config/config.h"
+#include "fs/exit_status.h"
 #include "fs/terminal/mount_of.h"
 #include "fs/terminal/terminal.h"
 #include "fs/terminal/tree_files.h"
@@ -36,10 +37,8 @@ static int list_configured(const char *file)
     struct config *cfg;
     struct err e = { 0 };
 
-    if (config_load(file, &cfg, &e) < 0) {
-        fprintf(stderr, "slullamafs: %s\n", e.text);
-        return 1;
-    }
+    if (config_load(file, &cfg, &e) < 0)
+        return status_failed("%s", e.text);
     for (size_t i = 0; i < cfg->n_models; i++)
         printf("%-24s %-9s %s\n", cfg->models[i]->name, cfg->models[i]->engine, cfg->models[i]->description);
     config_free(cfg);
@@ -64,15 +63,13 @@ int models_main(int argc, char **argv)
         if (c == 'c')
             file = optarg;
         else if (c != 'v')
-            return 2;
+            return STATUS_USAGE;
     }
     int rc = file ? -ENOENT : mount_of_caller(NULL, &mount, &e);
     if (rc == -ENOENT)
         return list_configured(file);
-    if (rc < 0) {
-        fprintf(stderr, "slullamafs: %s\n", e.text);
-        return 1;
-    }
+    if (rc < 0)
+        return status_failed("%s", e.text);
     list_mounted(mount);
     free(mount);
     return 0;

@@ -6,6 +6,7 @@
 #include "backend/base/timer.h"
 #include "backend/base/units.h"
 #include "backend/config/config.h"
+#include "fs/exit_status.h"
 #include "fs/terminal/mount_of.h"
 #include "fs/terminal/own_mount.h"
 #include "fs/terminal/terminal.h"
@@ -161,10 +162,8 @@ static int step(struct run *r)
     const char *state = view_state(status);
     int over = -1;
 
-    if (!status) {
-        fprintf(stderr, "slullamafs: the mount at %s has ended\n", r->mount);
-        return 1;
-    }
+    if (!status)
+        return status_failed("the mount at %s has ended", r->mount);
     bool rests = strcmp(state, "asleep") == 0 || strcmp(state, "failed") == 0;
     r->began |= !rests;
     follow_logs(r);
@@ -217,10 +216,8 @@ static int session(struct run *r)
     int status = -1, rc = tree_ctl(r->mount, r->model, wake, &e);
 
     free(wake);
-    if (rc < 0) {
-        fprintf(stderr, "slullamafs: %s\n", e.text);
-        return 1;
-    }
+    if (rc < 0)
+        return status_failed("%s", e.text);
     while (!interrupts && (status = step(r)) < 0)
         tree_events_wait(&r->events, LOOK_MS, event_cb, r);
     if (interrupts)
@@ -274,21 +271,17 @@ static int parse(int argc, char **argv, struct run *r)
             fputs(usage, stdout);
             return 0;
         }
-        if (c == 't' && (parse_duration(optarg, 1, &seconds, &e) < 0 || seconds <= 0)) {
-            fprintf(stderr, "slullamafs: \"%s\" is no time limit; one is 90m or 1:00:00\n", optarg);
-            return 2;
-        }
+        if (c == 't' && (parse_duration(optarg, 1, &seconds, &e) < 0 || seconds <= 0))
+            return status_usage("\"%s\" is no time limit; one is 90m or 1:00:00", optarg);
         if (c == 't')
             r->time = optarg;
         else if (c == 'c')
             r->config = optarg;
         else if (c != 'v')
-            return 2;
+            return STATUS_USAGE;
     }
-    if (!argv[optind] || argv[optind + 1]) {
-        fputs("slullamafs: run takes one MODEL; `slullamafs models` lists them\n", stderr);
-        return 2;
-    }
+    if (!argv[optind] || argv[optind + 1])
+        return status_usage("run takes one MODEL; `slullamafs models` lists them");
     r->model = argv[optind];
     return -1;
 }
@@ -309,12 +302,7 @@ int run_main(int argc, char **argv)
     int rc = find_mount(&r, &e);
     if (rc == 0 && (rc = tree_events_open(&r.events, r.mount)) < 0)
         err_set(&e, rc, "%s/events: %s", r.mount, strerror(-rc));
-    if (rc < 0) {
-        fprintf(stderr, "slullamafs: %s\n", e.text);
-        status = 1;
-    } else {
-        status = session(&r);
-    }
+    status = rc < 0 ? status_failed("%s", e.text) : session(&r);
     tree_events_close(&r.events);
     for (size_t i = 0; i < 2; i++) {
         if (r.logs[i].fd >= 0)

@@ -2,6 +2,7 @@
 /* slullamafs watch: what the models do, as it happens. On a terminal the lines are drawn in place; elsewhere each
  * change is a line. */
 #include "backend/base/alloc.h"
+#include "fs/exit_status.h"
 #include "fs/terminal/mount_of.h"
 #include "fs/terminal/terminal.h"
 #include "fs/terminal/tree_files.h"
@@ -157,8 +158,7 @@ static int judge(const struct watch *w, const json_t *status)
         return 0;
     if (strcmp(view_state(status), "failed") != 0)
         return -1;
-    fprintf(stderr, "slullamafs: %s failed: %s\n", w->model, view_text(status, "last_error"));
-    return 1;
+    return status_failed("%s failed: %s", w->model, view_text(status, "last_error"));
 }
 
 static int look_at(struct watch *w, const char *model)
@@ -205,11 +205,9 @@ static int watch(struct watch *w)
     while (!ended && there && (there = look(w, &status)) && status < 0)
         there = tree_events_wait(&events, LOOK_MS, NULL, NULL);
     tree_events_close(&events);
-    if (!there) {
-        fprintf(stderr, "slullamafs: the mount at %s has ended\n", w->mount);
-        return 1;
-    }
-    return status < 0 ? w->until != NULL : status;
+    if (!there)
+        return status_failed("the mount at %s has ended", w->mount);
+    return status < 0 && w->until ? STATUS_FAILED : status < 0 ? 0 : status;
 }
 
 /* ---- Arguments */
@@ -235,24 +233,18 @@ static int parse(int argc, char **argv, struct watch *w)
             fputs(usage, stdout);
             return 0;
         }
-        if (c == 'u' && !is_state(optarg)) {
-            fprintf(stderr, "slullamafs: \"%s\" is no state of a model\n", optarg);
-            return 2;
-        }
+        if (c == 'u' && !is_state(optarg))
+            return status_usage("\"%s\" is no state of a model", optarg);
         if (c == 'u')
             w->until = optarg;
         else if (c != 'c' && c != 'v') /* every verb takes them */
-            return 2;
+            return STATUS_USAGE;
     }
     w->model = argv[optind];
-    if (w->model && argv[optind + 1]) {
-        fputs("slullamafs: watch takes one model, or none for all\n", stderr);
-        return 2;
-    }
-    if (w->until && !w->model) {
-        fputs("slullamafs: --until needs a MODEL\n", stderr);
-        return 2;
-    }
+    if (w->model && argv[optind + 1])
+        return status_usage("watch takes one model, or none for all");
+    if (w->until && !w->model)
+        return status_usage("--until needs a MODEL");
     return -1;
 }
 
@@ -265,10 +257,8 @@ int watch_main(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    if (mount_of_caller(w.model, &w.mount, &e) < 0) {
-        fprintf(stderr, "slullamafs: %s\n", e.text);
-        return 1;
-    }
+    if (mount_of_caller(w.model, &w.mount, &e) < 0)
+        return status_failed("%s", e.text);
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     w.printed = json_object();

@@ -43,15 +43,42 @@ done
 says 'help config' 0 $'\n\\[model.NAME\\]\n' "$SLULLAMAFS" help config
 
 # --- mistakes
-says 'no verb' 1 'which verb' "$SLULLAMAFS"
-says 'an unknown verb' 1 'unknown verb "frobnicate"' "$SLULLAMAFS" frobnicate
-says 'help for an unknown verb' 1 'unknown verb "frobnicate"' "$SLULLAMAFS" help frobnicate
-says 'an unknown verb with --version' 1 'unknown verb' "$SLULLAMAFS" frobnicate --version
+says 'no verb' 2 'which verb' "$SLULLAMAFS"
+says 'an unknown verb' 2 'unknown verb "frobnicate"' "$SLULLAMAFS" frobnicate
+says 'help for an unknown verb' 2 'unknown verb "frobnicate"' "$SLULLAMAFS" help frobnicate
+says 'an unknown verb with --version' 2 'unknown verb' "$SLULLAMAFS" frobnicate --version
 says 'mount without a mount point' 1 'no mount point' "$SLULLAMAFS" mount
 says 'mount on an empty word' 1 'the mount point is an empty word' "$SLULLAMAFS" mount ''
 says 'mount with an empty word for the configuration' 1 'the configuration is an empty word' "$SLULLAMAFS" mount '' "$M"
 says 'mount with an unknown option' 1 'unknown option "--frobnicate"' "$SLULLAMAFS" mount --frobnicate
 says 'mount with an option without its value' 1 'takes a value' "$SLULLAMAFS" mount -c
+# called says VERB... is wrong for each way of calling it: 2, whatever the verb.
+called() {
+	says "$*" 2 "$regex" "$SLULLAMAFS" "$@"
+}
+regex='no state of a model' called watch parrot --until bogus
+regex='takes one model' called watch a b
+regex='needs a MODEL' called watch --until ready
+regex='takes one MODEL' called run
+regex='no time limit' called run parrot -t zz
+regex='takes one FILE' called traefik
+regex='takes one FILE' called haproxy a b
+regex='which of' called key
+regex='needs --name' called key generate
+regex='no number of' called key generate --name a --concurrent x
+regex='too many arguments' called key list x
+regex='one name or id' called key revoke
+regex='takes no argument' called serve x
+regex='one argument' called status a b
+regex='"0" is no port' called connect --port 0
+regex='"65536" is no port' called serve --port 65536
+regex='exclude each other' called status --token a --token-file b
+for verb in run watch models key serve connect status traefik haproxy parrot; do
+	regex='frobnicate' called "$verb" --frobnicate
+done
+says 'what does not come about is another status' 1 'there is no key' env XDG_STATE_HOME="$T/state" "$SLULLAMAFS" key revoke nobody -c /dev/null
+says 'a configuration that cannot be read too' 1 'cannot read the configuration' "$SLULLAMAFS" models -c /nonexistent
+
 says 'parrot with an unknown option' 2 'frobnicate' "$SLULLAMAFS" parrot --frobnicate
 says 'parrot with a port that is none' 2 'cannot use "x"' "$SLULLAMAFS" parrot --port x
 says 'parrot with a rate of nothing' 2 '--rate: cannot use "0"' "$SLULLAMAFS" parrot --rate 0

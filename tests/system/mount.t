@@ -44,7 +44,7 @@ like 'mount --help' "$("$mnt" --help)" 'usage: mount.slullamafs'
 refused 'no mount point' 1 'no mount point was given' "$mnt"
 refused 'an unknown option' 1 'unknown option "-q"' "$mnt" -q "$M"
 refused 'an unknown mount option' 1 'unknown mount option "frobnicate"' "$mnt" "$M" -o frobnicate
-refused 'an unknown verb' 1 'unknown verb "frobnicate"' "$SLULLAMAFS" frobnicate
+refused 'an unknown verb' 2 'unknown verb "frobnicate"' "$SLULLAMAFS" frobnicate
 
 # --- mount points that are none
 refused 'a mount point that does not exist' 32 "does not exist; make it with" "$mnt" "$T/nowhere" -c "$T/config.toml"

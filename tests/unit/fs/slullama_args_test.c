@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/slullama_args.h"
+#include "fs/exit_status.h"
 
 #include <getopt.h>
 #include <setjmp.h>
@@ -87,15 +88,17 @@ static void what_a_verb_does_not_know_is_refused(void **state)
 {
     char serve[][32] = { "serve", "u@h" }, gres[][32] = { "status", "--gres", "g" },
          two[][32] = { "status", "a", "b" };
-    char both[][32] = { "serve", "--token", "t", "--token-file", "f" }, lacking[][32] = { "serve", "--port" };
+    char both[][32] = { "serve", "--token", "t", "--token-file", "f" }, lacking[][32] = { "serve", "--port" },
+         none[][32] = { "connect", "--port", "0" };
 
     (void)state;
-    assert_int_equal(parse(VERB_SERVE, 2, serve), 1);
-    assert_int_equal(parse(VERB_STATUS, 3, gres), 1);
-    assert_int_equal(parse(VERB_STATUS, 3, two), 1);
-    assert_int_equal(parse(VERB_SERVE, 5, both), 1);
+    assert_int_equal(parse(VERB_SERVE, 2, serve), STATUS_USAGE);
+    assert_int_equal(parse(VERB_STATUS, 3, gres), STATUS_USAGE);
+    assert_int_equal(parse(VERB_STATUS, 3, two), STATUS_USAGE);
+    assert_int_equal(parse(VERB_SERVE, 5, both), STATUS_USAGE);
     slullama_args_finish(&args);
-    assert_int_equal(parse(VERB_SERVE, 2, lacking), 1);
+    assert_int_equal(parse(VERB_SERVE, 2, lacking), STATUS_USAGE);
+    assert_int_equal(parse(VERB_CONNECT, 3, none), STATUS_USAGE);
 }
 
 int main(void)
