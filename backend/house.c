@@ -333,8 +333,12 @@ void house_event(struct house *h, const char *event, const char *model, const ch
         free(whole);
     }
     const char *name = strcmp(event, "cluster") == 0 ? cluster : strcmp(event, "model") == 0 ? model : job;
-    log_info("%s %s: %s -> %s%s%s", event, name ? name : "", from ? from : "-", to ? to : "-",
-             reason && reason[0] ? ": " : "", reason ? reason : "");
+    bool named = name && *name; /* a job is, once the scheduler has it */
+    log_info("%s %s%s: %s -> %s%s%s", event, named ? "" : "of ",
+             named   ? name
+             : model ? model
+                     : "",
+             from ? from : "-", to ? to : "-", reason && reason[0] ? ": " : "", reason ? reason : "");
     free(text);
     json_decref(line);
     house_changed(h);

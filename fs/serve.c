@@ -156,7 +156,9 @@ int serve_main(int argc, char **argv)
     config_export_home();
     log_start(args.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, true);
     args.given.serving = true;
-    if (config_load_given(args.config, &args.given, &cfg, &e) < 0) {
+    if (args.token_file && access(args.token_file, R_OK) < 0) { /* below, the configuration would be blamed */
+        status = status_failed("--token-file: %s cannot be read: %s", args.token_file, strerror(errno));
+    } else if (config_load_given(args.config, &args.given, &cfg, &e) < 0) {
         status = status_failed("%s", e.text);
     } else if (chdir("/") < 0) {
         config_free(cfg);

@@ -419,6 +419,7 @@ static int parse_header(struct parser *p, json_t *root, json_t **table, int *dep
     struct key k;
     bool array;
     json_t *t = root;
+    const char *at = p->s.p;
     int rc;
 
     p->s.p++;
@@ -427,6 +428,7 @@ static int parse_header(struct parser *p, json_t *root, json_t **table, int *dep
     if (rc == 0 && (!accept(&p->s, ']') || (array && !accept(&p->s, ']'))))
         rc = scan_fail(&p->s, p->s.p, "expected %s after a table's name", array ? "]]" : "]");
     path_pop(p, 0);
+    k.at = at; /* what is wrong with it is quoted with its brackets */
     for (int i = 0; rc == 0 && i < k.n; i++) {
         path_push(p, k.part[i], k.line);
         if (i < k.n - 1)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A table of the file, and its dotted path for messages. */
 struct source {
@@ -105,6 +106,9 @@ static int check_gateway(const struct reading *r)
     if (*c->token && *c->token_file)
         return config_fail_at(r, "gateway.token_file",
                               "token and token_file in [gateway] exclude each other");
+    if (*c->token_file && access(c->token_file, R_OK) < 0)
+        return config_fail_at(r, "gateway.token_file", "token_file in [gateway]: %s cannot be read: %s",
+                              c->token_file, strerror(errno));
     if (strcmp(c->access, "token") && (*c->token || *c->token_file))
         return config_fail_at(
             r, *c->token ? "gateway.token" : "gateway.token_file",

@@ -46,7 +46,7 @@ refused 'a token file that others can read' 'open to others .*chmod 600' <<- END
 	token_file = "$T/token"
 END
 chmod 600 "$T/token"
-refused 'a token file that is missing' "$T/nothing cannot be read" <<- END
+refused 'a token file that is missing' "bad.toml:3: token_file in \[gateway\]: $T/nothing cannot be read" <<- END
 	[gateway]
 	access = "token"
 	token_file = "$T/nothing"

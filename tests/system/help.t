@@ -77,6 +77,7 @@ for verb in run watch models key serve connect status traefik haproxy parrot; do
 	regex='frobnicate' called "$verb" --frobnicate
 done
 says 'what does not come about is another status' 1 'there is no key' env XDG_STATE_HOME="$T/state" "$SLULLAMAFS" key revoke nobody -c /dev/null
+says 'a token file that is not there, by its name' 1 "token-file: $T/none cannot be read: No such file" "$SLULLAMAFS" serve -c /dev/null --token-file "$T/none"
 says 'a configuration that cannot be read too' 1 'cannot read the configuration' "$SLULLAMAFS" models -c /nonexistent
 
 says 'parrot with an unknown option' 2 'frobnicate' "$SLULLAMAFS" parrot --frobnicate

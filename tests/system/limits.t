@@ -37,6 +37,7 @@ like 'the sixth is refused' "$( (echo six > "$M/quick/ask") 2>&1)" 'Disk quota e
 like 'with the reason and when to try again' "$(cat "$M/quick/error")" 'requests_per_minute in \[limits\]\); try again in [0-9]+ s'
 is 'the gateway goes by its keys' "$(curl -sS --max-time 60 --unix-socket "$T/gateway" http://localhost/v1/chat/completions -d '{"model":"quick","messages":[{"role":"user","content":"seven"}]}' |
 	jq -r '.choices[0].message.content')" seven
+like 'a job that has no number yet is named by its model' "$(cat "$M/log")" 'info: job of slow: - -> submitting'
 mkdir "$M/slow/batch/more"
 seq 3 > "$M/slow/batch/more/in.jsonl"
 ok 'a batch waits for the next minute' wait_for 60 grep -q 'requests_per_minute in' "$M/slow/batch/more/status"

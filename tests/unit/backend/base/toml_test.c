@@ -299,7 +299,7 @@ static const struct row invalid[] = {
     { "[a..b]", "a key is missing" },
     { "[a]]", "unexpected text" },
     { "[a] b = 1", "unexpected text" },
-    { "[a]\n[a]", "line 2: this table is defined twice: \"a]\"" },
+    { "[a]\n[a]", "line 2: this table is defined twice: \"[a]\"" },
     { "[a]\nb = 1\n[a.b]", "line 3: this name is taken by a key or array" },
     { "a = 1\n[a]", "this name is taken" },
     { "a = 1\n[a.b]", "below a value that is finished" },

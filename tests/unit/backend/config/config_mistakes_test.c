@@ -25,7 +25,7 @@ static const struct {
 } wrong[] = {
     /* TOML itself */
     { "\na = ", "f.toml:2: a value is missing at the end of the text" },
-    { "[mount]\n[mount]", "f.toml:2: this table is defined twice: \"mount]\"" },
+    { "[mount]\n[mount]", "f.toml:2: this table is defined twice: \"[mount]\"" },
 
     /* tables */
     { "[clutser.alvis]", "f.toml:1: unknown table [clutser]; did you mean [cluster]?" },
@@ -143,8 +143,10 @@ static const struct {
       "f.toml:4: token and token_file in [gateway] exclude each other" },
     { "[gateway]\ntoken = 'x'",
       "f.toml:2: a token in [gateway] is not asked for while access is \"owner\"..." },
-    { "[gateway]\naccess = 'open'\ntoken_file = '/x'",
+    { "[gateway]\naccess = 'open'\ntoken_file = '/dev/null'",
       "f.toml:3: a token in [gateway] is not asked for while access is \"open\"..." },
+    { "[gateway]\naccess = 'token'\ntoken_file = '/nonexistent/t'",
+      "f.toml:3: token_file in [gateway]: /nonexistent/t cannot be read: No such file or directory" },
     { "[gateway]\ntoken_file = '~anna/x'",
       "f.toml:2: token_file in [gateway] must begin with / or ~/: \"~anna/x\"" },
     { MODEL "listen = '0.0.0.0:80'", "f.toml:3: listen in [model.m] must be on loopback..." },
