@@ -36,6 +36,9 @@ struct http_handler {
 
     void (*body)(void *arg, const char *data, size_t len); /* decoded; borrowed for the call */
 
+    /* All that was there to be read was given to `body`, and the answer goes on: what was gathered of it is due. */
+    void (*told)(void *arg);
+
     /* Of a request that http_client_begin() began: less than 64 KiB wait to be sent. First when its beginning went out,
      * then where http_request_write() said stop. */
     void (*drained)(void *arg);

@@ -154,6 +154,8 @@ static void feed(struct http_conn *conn, const char *data, size_t len)
 
     http_client_hold(c);
     ssize_t eaten = http_reader_feed(conn->reader, data, len, &why);
+    if (!conn->closed && !conn->complete && conn->request->h->told)
+        conn->request->h->told(conn->request->arg);
     if (conn->closed)
         goto out;
     if (conn->complete) {

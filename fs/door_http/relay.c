@@ -17,7 +17,10 @@
 
 #define ODD_MAX    65536 /* bytes of an answer of which only the message is wanted */
 #define CHUNK_ROOM 32    /* bytes around a chunk */
-#define HEAD_USUAL 500   /* bytes: what is longer grows */
+#define OUT_MAX                                                                                              \
+    16384 /* bytes that are gathered for one send: many tokens; longer pieces are not copied where they need not be */
+#define OUT_KEPT   1024 /* of its memory, from one token to the next */
+#define HEAD_USUAL 500  /* bytes: what is longer grows */
 
 static struct relay *of(struct exchange *x)
 {
@@ -31,6 +34,7 @@ static void free_relay(struct relay *r)
     timer_destroy(r->limit);
     buf_free(&r->body);
     buf_free(&r->odd);
+    buf_free(&r->out);
     buf_free(&r->told);
     dialect_destroy(r->dialect);
     free(r->path);
@@ -67,27 +71,45 @@ static void pause_engine(struct relay *r)
         timer_stop(r->limit);
 }
 
+static void put(struct relay *r, const void *data, size_t len)
+{
+    if (!connection_write(r->conn, data, len) && r->request && !r->paused)
+        pause_engine(r);
+}
+
+/* A send costs more than all that is done here for a token: where several have come since the last look, as from many
+ * streams on a busy machine, they go in one. */
+static void flush(struct relay *r)
+{
+    r->gathers = false;
+    if (r->conn && r->out.len > 0)
+        put(r, r->out.data, r->out.len);
+    if (r->out.cap > OUT_KEPT)
+        buf_free(&r->out);
+    else
+        buf_reset(&r->out);
+}
+
 void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len)
 {
-    struct buf out = { 0 };
-    bool as_it_is = (!head || head->len == 0) && (r->framing == RELAY_LENGTH || r->framing == RELAY_CLOSE);
+    size_t head_len = head ? head->len : 0;
+    bool as_it_is = r->framing == RELAY_LENGTH || r->framing == RELAY_CLOSE;
 
     if (r->event_stream && len > 0)
         count_line_feeds(r, data, len);
-    if (!as_it_is) {
-        buf_reserve(&out, (head ? head->len : 0) + len + CHUNK_ROOM);
-        if (head)
-            buf_add(&out, head->data, head->len);
-        if (r->framing == RELAY_CHUNKED)
-            http_write_chunk(&out, data, len);
-        else if (r->framing != RELAY_NO_BODY)
-            buf_add(&out, data, len);
-        data = out.data;
-        len = out.len;
+    if (as_it_is && head_len + r->out.len == 0 && len > OUT_MAX) {
+        put(r, data, len);
+        return;
     }
-    if (!connection_write(r->conn, data, len) && r->request && !r->paused)
-        pause_engine(r);
-    buf_free(&out);
+    buf_reserve(&r->out, head_len + len + CHUNK_ROOM);
+    if (head)
+        buf_add(&r->out, head->data, head->len);
+    if (r->framing == RELAY_CHUNKED)
+        http_write_chunk(&r->out, data, len);
+    else if (r->framing != RELAY_NO_BODY)
+        buf_add(&r->out, data, len);
+    if (!r->gathers || r->out.len > OUT_MAX)
+        flush(r);
 }
 
 /* What the answer has said of its cost so far. */
@@ -106,16 +128,15 @@ static void tell_tokens(struct relay *r)
 void relay_end_answer(struct relay *r, bool whole, bool keep)
 {
     struct connection *c = r->conn;
-    struct buf out = { 0 };
 
     tell_tokens(r);
     relay_hold_stop(r);
     timer_stop(r->limit);
     r->conn = NULL;
     if (whole && r->framing == RELAY_CHUNKED)
-        http_write_last_chunk(&out);
-    connection_write(c, out.data, out.len);
-    buf_free(&out);
+        http_write_last_chunk(&r->out);
+    connection_write(c, r->out.data, r->out.len);
+    buf_free(&r->out);
     connection_done(c, keep && r->framing != RELAY_CLOSE);
 }
 
@@ -273,6 +294,7 @@ static void engine_body(void *arg, const char *data, size_t len)
     int rc;
 
     relay_stir(r);
+    r->gathers = true;
     if (r->queued)
         usage_scan_feed(&r->usage, data, len);
     if ((r->spoiled || r->status >= 400) && r->odd.len < ODD_MAX)
@@ -288,6 +310,11 @@ static void engine_body(void *arg, const char *data, size_t len)
         relay_pass_on(r, data, len);
     else if ((rc = translate_body(r, data, len, &e)) < 0)
         wrong(r, rc, e.text);
+}
+
+static void engine_told(void *arg)
+{
+    flush(arg);
 }
 
 /* What an answer that is an error says, as a sentence. */
@@ -344,6 +371,7 @@ static void engine_end(void *arg, int rc, bool got_byte, const char *err)
     (void)got_byte; /* what counts is whether the client got one */
     r->request = NULL;
     r->paused = false;
+    r->gathers = rc == 0; /* its end goes with it */
     if (rc == 0) {
         complete(r);
     } else if (rc == -EPROTO) {
@@ -357,11 +385,14 @@ static void engine_end(void *arg, int rc, bool got_byte, const char *err)
     }
 }
 
-static const struct http_handler engine_handler = {
-    .head = engine_head, .body = engine_body, .drained = relay_body_wanted, .end = engine_end
-};
+static const struct http_handler engine_handler = { .head = engine_head,
+                                                    .body = engine_body,
+                                                    .told = engine_told,
+                                                    .drained = relay_body_wanted,
+                                                    .end = engine_end };
 static const struct http_handler changing_handler = { .head = engine_head,
                                                       .body = engine_body,
+                                                      .told = engine_told,
                                                       .drained = relay_body_wanted,
                                                       .end = engine_end,
                                                       .upgraded = relay_upgraded };
@@ -428,7 +459,7 @@ static void x_drop(struct exchange *x)
     relay_pipe_close(r);
     r->request = NULL;
     r->answer = NULL;
-    r->paused = false;
+    r->paused = r->gathers = false;
 }
 
 static void x_changed(struct exchange *x)

@@ -34,6 +34,8 @@ struct relay {
     struct byte_pipe
         *pipe;   /* to the engine, once both changed to another protocol: there is no request then */
     bool paused; /* the client takes less than the engine gives */
+    bool gathers;   /* what is for the client waits in `out`: more of it has been read already */
+    struct buf out;
 
     enum relay_framing framing; /* valid with held or begun */
     bool held;                  /* the client got a head and comments before any answer */
@@ -64,7 +66,8 @@ void relay_stir(struct relay *r);                /* something moves between the 
 /* There is no answer, or no whole one, and sending it again is no way out. */
 void relay_fail(struct relay *r, int rc, const char *text);
 
-/* A head (NULL: none) as it is and a piece of body, framed. Pauses the engine where the client is slow. */
+/* A head (NULL: none) as it is and a piece of body, framed. Pauses the engine where the client is slow. Where it
+ * comes from an engine it is sent with all that was read at once. */
 void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len);
 
 /* A piece of the answer's body for the client, behind its head if it is the first. */

@@ -271,6 +271,32 @@ static void destroying(void **state)
     done(&b);
 }
 
+/* ---- What came at once is told of at once. */
+
+static void told_cb(void *arg)
+{
+    buf_adds(&((struct asked *)arg)->body, "|");
+}
+
+static void told(void **state)
+{
+    static const struct http_handler gatherer = {
+        .head = head_cb, .body = body_cb, .told = told_cb, .end = end_cb
+    };
+    struct asked a = { 0 };
+
+    (void)state;
+    ask_with(&a, "GET", NULL, &gatherer);
+    spin();
+    far_say(0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n");
+    far_say(0, "1\r\nc\r\n");
+    assert_string_equal(a.body.data, "ab|c|");
+    far_say(0, "1\r\nd\r\n0\r\n\r\n"); /* `end` tells */
+    assert_true(a.ended && a.rc == 0);
+    assert_string_equal(a.body.data, "ab|c|d");
+    done(&a);
+}
+
 /* ---- A connection that changes its protocol. */
 
 static int given = -1; /* the descriptor of a changed connection */
@@ -360,6 +386,7 @@ int main(void)
         CASE("an answer that is not HTTP, or never ends its head, is an error", not_http),
         CASE("a request can be cancelled in each phase and closes its connection", cancelling),
         CASE("destroying the client inside a callback ends all requests", destroying),
+        CASE("what was read at once is told of at once", told),
         CASE("a 101 that nobody asked for is an error", upgraded),
         CASE("a 101 that was asked for gives the connection away", changed),
         CASE("one who asked for it takes any other answer", not_changed),
