@@ -7,9 +7,9 @@
 #include "fs/door_http/relay.h"
 #include "fs/door_http/relay_head.h"
 #include "fs/door_http/usage_scan.h"
-/* Private to relay_ask.c (how one begins), relay.c (the way to the engine and back), relay_body.c (of a
- * body that is long), relay_hold.c (what a client hears while there is no answer yet,
- * and where none comes) and relay_upgrade.c (what is no HTTP any more). */
+/* Private to relay_ask.c (how one begins), relay.c (the way to the engine and back), relay_body.c (of a body that is
+ * long), relay_out.c (the answer on its way out), relay_hold.c (what a client hears while there is no answer yet, and
+ * where none comes) and relay_upgrade.c (what is no HTTP any more). */
 
 struct relay {
     struct exchange x; /* first: a relay is an exchange; unused by one that is passed beside the queue */
@@ -31,10 +31,9 @@ struct relay {
     int status;                     /* of the answer */
     struct http_head our_head;      /* stands for the engine's where that was translated */
     struct http_field our_field;
-    struct byte_pipe
-        *pipe;   /* to the engine, once both changed to another protocol: there is no request then */
-    bool paused; /* the client takes less than the engine gives */
-    bool gathers;   /* what is for the client waits in `out`: more of it has been read already */
+    struct byte_pipe *pipe; /* to the engine, once both changed to another protocol: there is no request then */
+    bool paused;            /* the client takes less than the engine gives */
+    bool gathers;           /* what is for the client waits in `out`: more of it has been read already */
     struct buf out;
 
     enum relay_framing framing; /* valid with held or begun */
@@ -66,15 +65,17 @@ void relay_stir(struct relay *r);                /* something moves between the 
 /* There is no answer, or no whole one, and sending it again is no way out. */
 void relay_fail(struct relay *r, int rc, const char *text);
 
-/* A head (NULL: none) as it is and a piece of body, framed. Pauses the engine where the client is slow. Where it
- * comes from an engine it is sent with all that was read at once. */
-void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len);
-
 /* A piece of the answer's body for the client, behind its head if it is the first. */
 void relay_pass_on(struct relay *r, const char *data, size_t len);
 
 /* The client gets no more; conn is NULL behind it. whole: and the body's own end. */
 void relay_end_answer(struct relay *r, bool whole, bool keep);
+
+/* relay_out.c */
+/* A head (NULL: none) as it is and a piece of body, framed. Pauses the engine where the client is slow. Where it
+ * comes from an engine it is sent with all that was read at once. */
+void relay_write(struct relay *r, const struct buf *head, const void *data, size_t len);
+void relay_flush(struct relay *r); /* what was gathered goes out */
 
 /* relay_body.c */
 void relay_body_begin(struct relay *r, const struct request *q); /* before its body is taken */
