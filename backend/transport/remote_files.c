@@ -47,51 +47,7 @@ static const char shell_line[] =
     " \"$@\"; fi; "
     "exec \"$@\"'";
 
-/* $1 path, $2 offset, $3 at most so many bytes; for a write $2 is the content as a printf format. The marks
- * are put together here, so that a shell that prints what it reads does not seem to answer. `command` passes
- * by functions of the site, /dev/null keeps programs away from our script. A path that is no
- * plain file is not opened: a FIFO would never end. */
-static const char script[] =
-    "\n\n\n\n\n\n\n\n" /* for questions of start-up files, which take a line each */
-    "LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/bin:/bin; umask 077\n"
-    "sl_say() { printf '\\n%s%s %s %s\\n' MARK1 MARK2 \"$1\" \"$2\"; }\n"
-    "sl_end() { printf '\\n%s%s end\\n' MARK1 MARK2; }\n"
-    "sl_read() {\n"
-    "  if [ ! -e \"$1\" ]; then sl_say 2 0\n"
-    "  elif [ ! -f \"$1\" ] || [ ! -r \"$1\" ]; then sl_say 5 0\n"
-    "  elif ! sl_n=$(command wc -c <\"$1\" 2>/dev/null); then sl_say 5 0\n"
-    "  else\n"
-    "    sl_n=$((sl_n)); sl_say 0 $sl_n\n"
-    "    if [ $sl_n -gt $2 ]; then\n"
-    "      if [ $2 -eq 0 ]; then command head -c $3 <\"$1\"\n"
-    "      else command tail -c +$(($2 + 1)) <\"$1\" | command head -c $3; fi 2>/dev/null\n"
-    "    fi\n"
-    "  fi\n"
-    "  sl_end\n"
-    "}\n"
-    "sl_write() {\n"
-    "  sl_d=${1%/*}; sl_t=$1.$$.tmp; sl_r=5\n"
-    "  [ -z \"$sl_d\" ] || [ -d \"$sl_d\" ] || command mkdir -p -- \"$sl_d\" </dev/null\n"
-    "  if [ ! -d \"$1\" ] && printf \"$2\" >\"$sl_t\" && command mv -f -- \"$sl_t\" \"$1\" </dev/null\n"
-    "  then sl_r=0\n"
-    "  else [ ! -f \"$sl_t\" ] || command rm -f -- \"$sl_t\" </dev/null; fi\n"
-    "  sl_say $sl_r 0; sl_end\n"
-    "}\n"
-    "sl_sweep() {\n"
-    "  sl_n=0\n"
-    "  for sl_d in $(cd -- \"$1\" && command find . -mindepth 1 -maxdepth 1 -type d -name 'sfs-*' -mtime "
-    "\"+$2\" "
-    "</dev/null |"
-    " command head -n 50); do\n"
-    "    sl_d=$1/${sl_d#./}\n"
-    "    [ -d \"$sl_d\" ] && [ ! -L \"$sl_d\" ] && [ -O \"$sl_d\" ] || continue\n"
-    "    case \" $3 \" in *\" ${sl_d##*/} \"*) continue ;; esac\n"
-    "    (cd -- \"$sl_d\" && command rm -f -- lease state stdout stderr key sign </dev/null)\n"
-    "    command rmdir -- \"$sl_d\" </dev/null && sl_n=$((sl_n + 1))\n"
-    "  done\n"
-    "  sl_say 0 $sl_n; sl_end\n"
-    "}\n"
-    "exec 2>/dev/null\n";
+extern const char text_remote_files[]; /* remote_files.sh */
 
 struct request {
     struct list link;
@@ -313,12 +269,13 @@ static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
         look_for_answer(ch);
 }
 
-/* The script with the marks in its place. */
+/* The script with the marks in its place, behind lines for questions of start-up files, which take one each. */
 static char *make_script(const char *mark)
 {
     struct buf b = { 0 };
 
-    for (const char *p = script; *p;) {
+    buf_adds(&b, "\n\n\n\n\n\n\n\n");
+    for (const char *p = text_remote_files; *p;) {
         if (strncmp(p, "MARK1", 5) == 0 || strncmp(p, "MARK2", 5) == 0) {
             buf_add(&b, p[4] == '1' ? mark : mark + 16, 16);
             p += 5;
