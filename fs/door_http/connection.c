@@ -82,7 +82,7 @@ void connection_reject(struct connection *c, int status, const char *text)
 {
     const struct answerer *told = c->answering ? c->answerer : NULL;
 
-    if (!c->record.open)
+    if (!c->record)
         record_begin(c);
     c->answerer = NULL;
     if (told && told->gone) /* what it has of the body is to be forgotten */
@@ -90,7 +90,7 @@ void connection_reject(struct connection *c, int status, const char *text)
     c->answering = true;
     c->refused = true;
     c->keep = false;
-    if (c->record.first_ms)
+    if (c->record->first_ms)
         connection_close(c);
     else
         connection_error(c, status, text);
@@ -106,7 +106,7 @@ static int judge(struct connection *c, const struct http_head *h, struct err *e)
         rc = access_check(c->house->cfg, h, e);
     c->preflight = rc == 0 && cors_is_preflight(c->house->cfg, h);
     if (rc == 0 && !c->preflight)
-        rc = guard_identify(c->gate->guard, h, &c->record.holder, e);
+        rc = guard_identify(c->gate->guard, h, &c->holder, e);
     return rc == -ENOKEY && !c->own && route_is_open(c->request.path) ? 0 : rc;
 }
 
@@ -216,9 +216,11 @@ static bool client_is_gone(struct connection *c, bool *silent)
  * to anybody (RFC 9110 15.2). */
 static void knock(struct connection *c)
 {
-    if (c->record.first_ms && c->answerer && c->answerer->silent)
+    if (!c->record)
+        return;
+    if (c->record->first_ms && c->answerer && c->answerer->silent)
         c->answerer->silent(c->arg);
-    else if (!c->record.first_ms && c->request.head && c->request.head->minor >= 1)
+    else if (!c->record->first_ms && c->request.head && c->request.head->minor >= 1)
         connection_put(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 }
 

@@ -17,16 +17,15 @@
 
 #define REQUEST_ID_MAX 128 /* of one that a client gave; as long as any tracing system's */
 
-/* One request, from its head (or from its refusal) to the end of its answer. */
+/* One request, from its head (or from its refusal) to the end of its answer. A connection has none in between: most are
+ * idle. */
 struct record {
-    bool open;
     char *id; /* owned */
     uint64_t begun_ms, first_ms; /* mono_ms(); first_ms 0 = nothing was answered yet */
     uint64_t bytes;
-    int status;            /* of the answer, read off its head; 0 = none yet */
-    struct holder *holder; /* NULL = not recognised */
-    bool counted;          /* holder_begin() let it pass */
-    char *model;           /* that was asked, NULL = none; owned */
+    int status;   /* of the answer, read off its head; 0 = none yet */
+    bool counted; /* holder_begin() let it pass */
+    char *model;  /* that was asked, NULL = none; owned */
     int64_t prompt_tokens, completion_tokens;
 };
 
@@ -41,7 +40,8 @@ struct connection {
     struct timer *timer; /* what is waited for: see the times above; while answering: looks for the client */
     struct buf body, stash;
     struct request request;
-    struct record record;
+    struct record *record; /* NULL: there is no request */
+    struct holder *holder; /* whose that is; NULL = not recognised */
     const struct answerer *answerer;
     void *arg;
     struct model_scan *scan; /* of a long body that has to be JSON; NULL else */

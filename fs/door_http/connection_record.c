@@ -33,18 +33,19 @@ void record_begin(struct connection *c)
     const char *given = h ? http_field_get(h, "X-Request-Id") : NULL;
 
     record_end(c);
-    c->record = (struct record){ .open = true, .begun_ms = mono_ms() };
-    c->record.id =
+    c->record = NEW(struct record);
+    c->record->begun_ms = mono_ms();
+    c->record->id =
         is_id(given) ? xstrdup(given) : xasprintf("%s%016" PRIx64, c->gate->id_base, ++c->gate->n_ids);
-    c->request.id = c->record.id;
+    c->request.id = c->record->id;
 }
 
 void record_head(struct connection *c, struct buf *out)
 {
-    const char *name = c->record.model;
+    const char *name = c->record->model;
     const struct model *m = name && connection_may_see(c, name) ? house_model(c->house, name) : NULL;
 
-    http_write_field(out, "X-Request-Id", c->record.id);
+    http_write_field(out, "X-Request-Id", c->record->id);
     if (m)
         http_write_field(out, "X-Slullama-State", model_state_name(model_state(m)));
     if (c->request.head)
@@ -60,8 +61,10 @@ static int status_of(const char *head, size_t len)
 
 void record_answer(struct connection *c, const char *data, size_t len)
 {
-    struct record *r = &c->record;
+    struct record *r = c->record;
 
+    if (!r)
+        return;
     if (!r->first_ms) {
         r->first_ms = mono_ms();
         r->status = status_of(data, len);
@@ -73,27 +76,27 @@ void record_answer(struct connection *c, const char *data, size_t len)
 
 uint64_t connection_asker(const struct connection *c)
 {
-    return c->record.holder ? holder_asker(c->record.holder) : c->house->uid;
+    return c->holder ? holder_asker(c->holder) : c->house->uid;
 }
 
 bool connection_may_see(const struct connection *c, const char *model)
 {
-    return !c->record.holder || holder_may_use(c->record.holder, model);
+    return !c->holder || holder_may_use(c->holder, model);
 }
 
 bool connection_admit(struct connection *c, const char *model, bool asks)
 {
-    struct record *r = &c->record;
+    struct record *r = c->record;
     struct err e = { 0 };
     int rc = 0;
 
     free(r->model);
     r->model = xstrdup(model);
-    if (!r->holder || r->counted)
+    if (!c->holder || r->counted)
         return true;
     if (asks)
-        rc = holder_begin(c->gate->guard, r->holder, model, &c->retry_after_s, &e);
-    else if (!holder_may_use(r->holder, model))
+        rc = holder_begin(c->gate->guard, c->holder, model, &c->retry_after_s, &e);
+    else if (!holder_may_use(c->holder, model))
         rc = err_set(&e, -EACCES, "this key may not use the model \"%s\"", model);
     r->counted = asks && rc == 0;
     if (rc < 0)
@@ -103,7 +106,7 @@ bool connection_admit(struct connection *c, const char *model, bool asks)
 
 bool connection_is_known(const struct connection *c)
 {
-    return c->record.holder != NULL;
+    return c->holder != NULL;
 }
 
 bool connection_still_known(const struct connection *c)
@@ -111,12 +114,12 @@ bool connection_still_known(const struct connection *c)
     struct holder *now = NULL;
     struct err e;
 
-    return guard_identify(c->gate->guard, c->request.head, &now, &e) == 0 && now == c->record.holder;
+    return guard_identify(c->gate->guard, c->request.head, &now, &e) == 0 && now == c->holder;
 }
 
 bool connection_governs(const struct connection *c)
 {
-    return c->record.holder && holder_governs(c->record.holder);
+    return c->holder && holder_governs(c->holder);
 }
 
 bool connection_has_login(const struct connection *c)
@@ -144,20 +147,22 @@ char *connection_logout(struct connection *c)
 
 json_t *connection_usage(const struct connection *c)
 {
-    return guard_usage(c->gate->guard, connection_governs(c) ? NULL : c->record.holder);
+    return guard_usage(c->gate->guard, connection_governs(c) ? NULL : c->holder);
 }
 
 void connection_figures(const struct connection *c, struct buf *out)
 {
-    const char *own = c->record.holder ? holder_name(c->record.holder) : "";
+    const char *own = c->holder ? holder_name(c->holder) : "";
 
     figures_text(c->gate->figures, connection_governs(c) ? NULL : own, out);
 }
 
 void connection_tokens(struct connection *c, int64_t prompt, int64_t completion)
 {
-    c->record.prompt_tokens = prompt;
-    c->record.completion_tokens = completion;
+    if (!c->record)
+        return;
+    c->record->prompt_tokens = prompt;
+    c->record->completion_tokens = completion;
 }
 
 void connection_retry_after(struct connection *c, int64_t seconds)
@@ -178,13 +183,13 @@ static void log_record(const struct connection *c, const struct figures_request 
     const char *path = c->request.path ? c->request.path : "";
     char *shown = xstrndup(path, strcspn(path, "?"));
 
-    access_log_write(c->gate->log, &(struct access_entry){ .id = c->record.id,
+    access_log_write(c->gate->log, &(struct access_entry){ .id = c->record->id,
                                                            .key = f->key,
                                                            .method = h ? h->method : "",
                                                            .path = shown,
                                                            .model = f->model,
                                                            .status = f->status,
-                                                           .bytes = c->record.bytes,
+                                                           .bytes = c->record->bytes,
                                                            .first_ms = f->first_ms,
                                                            .total_ms = f->total_ms });
     free(shown);
@@ -192,13 +197,13 @@ static void log_record(const struct connection *c, const struct figures_request 
 
 void record_end(struct connection *c)
 {
-    struct record *r = &c->record;
+    struct record *r = c->record;
 
-    if (!r->open)
+    if (!r)
         return;
     uint64_t now = mono_ms();
     const struct figures_request f = { .model = r->model ? r->model : "",
-                                       .key = r->holder ? holder_name(r->holder) : "",
+                                       .key = c->holder ? holder_name(c->holder) : "",
                                        .asked = r->counted,
                                        .status = r->status ? r->status : CLIENT_LEFT,
                                        .first_ms = r->first_ms ? (int64_t)(r->first_ms - r->begun_ms) : -1,
@@ -206,11 +211,13 @@ void record_end(struct connection *c)
                                        .prompt_tokens = r->prompt_tokens,
                                        .completion_tokens = r->completion_tokens };
     if (r->counted)
-        holder_end(c->gate->guard, r->holder, r->prompt_tokens, r->completion_tokens);
+        holder_end(c->gate->guard, c->holder, r->prompt_tokens, r->completion_tokens);
     figures_add(c->gate->figures, &f);
     if (c->gate->log)
         log_record(c, &f);
     free(r->model);
     free(r->id);
-    *r = (struct record){ 0 };
+    free(r);
+    c->record = NULL;
+    c->holder = NULL;
 }

@@ -102,7 +102,7 @@ bool connection_write(struct connection *c, const void *data, size_t len)
 {
     if (c->closed || len == 0)
         return true;
-    bool first = c->record.open && !c->record.first_ms;
+    bool first = c->record && !c->record->first_ms;
     record_answer(c, data, len);
     if (first && c->coming)
         c->keep = false; /* that is what it says */
