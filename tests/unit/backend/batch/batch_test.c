@@ -6,6 +6,7 @@
 #include "backend/batch/batch_inside.h"
 #include "backend/model/model_private.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static const char *const all_states[] = { "empty", "held", "running", "paused", "done", "cancelled" };
@@ -536,10 +537,14 @@ static void answers_that_are_too_long_together_are_asked_for_in_turn(void **stat
 static void a_user_has_so_many_and_no_more(void **state)
 {
     struct batch *b;
+    struct rlimit files;
     char name[16];
     int rc = 0, n = 0;
 
     (void)state;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max; /* as the programs do: each batch has five files open */
+    setrlimit(RLIMIT_NOFILE, &files);
     rig_open("", "");
     for (; rc == 0 && n < 10000; n += rc == 0) {
         snprintf(name, sizeof name, "%d", n);
