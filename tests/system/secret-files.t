@@ -14,6 +14,9 @@ if [ "$(id -u)" = 0 ]; then
 		exit 0
 	fi
 	chmod 711 "$T"
+	# The tree may be where nobody else gets.
+	install -m 755 "$SLULLAMAFS" "$T/slullamafs"
+	SLULLAMAFS=$T/slullamafs
 	install -d -o 65534 -g 65534 -m 700 "$T/own"
 else
 	mkdir "$T/own"
