@@ -26,6 +26,12 @@ static const char *address_of(const char *url)
     return url + strlen("http://");
 }
 
+/* Engines of this machine listen at IPv4's loopback alone, and of a name's addresses HAProxy takes the first. */
+static const char *family_of(const char *url)
+{
+    return strncmp(address_of(url), "localhost:", strlen("localhost:")) == 0 ? "ipv4@" : "";
+}
+
 static void add_health(const struct balance_service *s, struct buf *out)
 {
     buf_adds(out, "    option httpchk\n    http-check send meth GET uri ");
@@ -48,8 +54,8 @@ static void add_backend(const struct balance_service *s, struct buf *out)
         buf_adds(out, "    http-request set-path %[path,regsub(^/[^/]*/?,/)]\n");
     /* A name that is not known yet keeps HAProxy from nothing. Without a path a check is that the port listens. */
     for (size_t i = 0; i < s->urls.n; i++)
-        buf_addf(out, "    server %zu %s check inter 5s init-addr last,libc,none\n", i + 1,
-                 address_of(s->urls.v[i]));
+        buf_addf(out, "    server %zu %s%s check inter 5s init-addr last,libc,none\n", i + 1,
+                 family_of(s->urls.v[i]), address_of(s->urls.v[i]));
 }
 
 void balance_haproxy(const struct balance *b, struct buf *out)

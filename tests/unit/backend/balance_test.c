@@ -171,6 +171,7 @@ static void an_engine_is_healthy_as_its_configuration_says(void **state)
 
     (void)state;
     add(&b, "open+1", "n1", 1);
+    add(&b, "open+1", "localhost", 2);
     json_t *all = balance_traefik(&b),
            *check = json_object_get(json_object_get(at(all, "http", "services", "open+1"), "loadBalancer"),
                                     "healthCheck");
@@ -181,7 +182,8 @@ static void an_engine_is_healthy_as_its_configuration_says(void **state)
     assert_non_null(strstr(buf_str(&out), "\nbackend open:1\n"));
     assert_non_null(strstr(buf_str(&out), " uri /te\\'st ver "));
     assert_non_null(strstr(buf_str(&out), "expect status 204\n"));
-    assert_non_null(strstr(buf_str(&out), "    server 1 n1:1 check "));
+    assert_non_null(strstr(buf_str(&out), "    server 2 n1:1 check "));
+    assert_non_null(strstr(buf_str(&out), "    server 1 ipv4@localhost:2 check "));
     buf_free(&out);
     balance_free(&b);
 }
