@@ -80,7 +80,10 @@ is 'a Comment that is no address stays' "$(comment_of "$(job_of plain)")" billin
 
 ok "slullama's template becomes ready" wait_for 90 state_is old ready
 like 'its output line was heard' "$(cat "$M/old/log/stdout")" 'SLULLAMA_READY hostname=n[12] port='
-like 'its models were fetched' "$(cat "$M/old/log/stdout")" 'pulled tiny:1b'
+fetched() {
+	grep -q 'pulled tiny:1b' "$M/old/log/stdout"
+}
+ok 'its models were fetched' wait_for 30 fetched
 like 'dollars are the job'\''s' "$(cat "$M/old/log/stdout")" "job $(job_of old) on n[12], models in /home/alice/models"
 like 'the script shows what was submitted' "$(cat "$M/old/job/script")" '#SBATCH --no-kill.*python3 /home/alice/bin/tiny_ollama.py serve'
 
