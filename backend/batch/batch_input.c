@@ -128,7 +128,7 @@ int batch_write(struct batch *b, uint64_t off, const char *data, size_t len,
         return refuse_input(b, e);
     if (b->put_bytes + len > PUTS_MAX)
         return err_set(e, -EAGAIN, "%s/in.jsonl: too much waits for the disk; write again later", b->name);
-    int rc = may_grow(b, (off == BATCH_APPEND ? batch_size(b, BATCH_IN) : off) + len, e);
+    int rc = may_grow(b, (off == BATCH_APPEND ? batch_size(b, BATCH_IN) + b->put_bytes : off) + len, e);
     if (rc < 0) {
         b->spoiled = true;
         return rc;
