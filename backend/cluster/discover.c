@@ -193,7 +193,7 @@ void discover_start(struct cluster *c)
     if (c->discovery->command)
         return;
     c->discovery->looked = true;
-    buf_adds(&script, "\n\n\n\n\n\n\n\nD="); /* start-up files may ask, and take a line each */
+    buf_adds(&script, TRANSPORT_ANSWERS "D=");
     quote(&script, c->cfg->discover);
     buf_addf(&script, "\n%s", text_discover);
     snprintf(line, sizeof line, "exec timeout %d sh", LOOK_S);

@@ -269,12 +269,12 @@ static void read_cb(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
         look_for_answer(ch);
 }
 
-/* The script with the marks in its place, behind lines for questions of start-up files, which take one each. */
+/* The script with the marks in its place. */
 static char *make_script(const char *mark)
 {
     struct buf b = { 0 };
 
-    buf_adds(&b, "\n\n\n\n\n\n\n\n");
+    buf_adds(&b, TRANSPORT_ANSWERS);
     for (const char *p = text_remote_files; *p;) {
         if (strncmp(p, "MARK1", 5) == 0 || strncmp(p, "MARK2", 5) == 0) {
             buf_add(&b, p[4] == '1' ? mark : mark + 16, 16);

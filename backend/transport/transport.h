@@ -130,6 +130,10 @@ void dial_cancel(struct dial *d); /* cb is not called any more; NULL is allowed 
  * it. */
 struct dial *transport_pipe(struct transport *t, const char *line, uint64_t timeout_ms, dial_f cb, void *arg);
 
+/* What a script on the standard input of a shell begins with: start-up files of the login shell may ask, and take a line
+ * each. */
+#define TRANSPORT_ANSWERS "\n\n\n\n\n\n\n\n"
+
 /* Where the login node opens few sessions (MaxSessions 1), programs that stay make room. crowded: since the link
  * came up a command was refused a session. cb comes from the loop for each such refusal, for the one who keeps
  * a program (there is one at most, cb NULL: none any more). A program that is refused tries again until its

@@ -216,8 +216,6 @@ static bool client_is_gone(struct connection *c, bool *silent)
  * to anybody (RFC 9110 15.2). */
 static void knock(struct connection *c)
 {
-    if (!c->record)
-        return;
     if (c->record->first_ms && c->answerer && c->answerer->silent)
         c->answerer->silent(c->arg);
     else if (!c->record->first_ms && c->request.head && c->request.head->minor >= 1)

@@ -159,8 +159,6 @@ void connection_figures(const struct connection *c, struct buf *out)
 
 void connection_tokens(struct connection *c, int64_t prompt, int64_t completion)
 {
-    if (!c->record)
-        return;
     c->record->prompt_tokens = prompt;
     c->record->completion_tokens = completion;
 }

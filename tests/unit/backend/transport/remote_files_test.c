@@ -122,6 +122,15 @@ static void put(struct bench *b, const char *name, const void *data, size_t len)
     next_answer(b);
 }
 
+/* PATH leads to what the test has put into bin, and then to the usual ones or to no others. */
+static void use_programs(struct bench *b, bool usual_too)
+{
+    b->old_path = xstrdup(getenv("PATH"));
+    char *path = xasprintf("%s/bin%s%s", b->dir, usual_too ? ":" : "", usual_too ? b->old_path : "");
+    setenv("PATH", path, 1);
+    free(path);
+}
+
 /* The shell, which is a child of what limits its life. */
 static pid_t the_shell(void)
 {
@@ -403,10 +412,7 @@ static void a_shell_of_which_nobody_knows_ends_by_itself(void **state)
           "timeout && "
           "mv timeout bin",
           b->dir);
-    b->old_path = xstrdup(getenv("PATH"));
-    char *path = xasprintf("%s/bin:%s", b->dir, b->old_path);
-    setenv("PATH", path, 1);
-    free(path);
+    use_programs(b, true);
     look(b, "f", 0, 10);
     while (children_of(getpid(), NULL).n > 0)
         uv_run(&b->loop, UV_RUN_NOWAIT);
@@ -493,10 +499,7 @@ static void the_secret_is_in_no_argument_vector(void **state)
     shell("cd %s && mkdir bin && chmod 700 spy && for n in mv mkdir rm printf wc head tail; do cp spy "
           "bin/$n; done",
           b->dir);
-    b->old_path = xstrdup(getenv("PATH"));
-    char *path = xasprintf("%s/bin:%s", b->dir, b->old_path);
-    setenv("PATH", path, 1);
-    free(path);
+    use_programs(b, true);
     put(b, "d/f", "Hush42", 6);
     assert_int_equal(b->rc, 0);
     shell("grep -q '^mv ' %s/seen && ! grep -q Hush42 %s/seen", b->dir, b->dir);
@@ -511,10 +514,7 @@ static void where_there_is_no_bash_sh_serves(void **state)
     shell("cd %s && mkdir bin && for n in sh cat mv mkdir rm wc head tail; do ln -s $(command -v $n) bin/$n; "
           "done",
           b->dir);
-    b->old_path = xstrdup(getenv("PATH"));
-    char *path = xasprintf("%s/bin", b->dir);
-    setenv("PATH", path, 1);
-    free(path);
+    use_programs(b, false);
     what_was_written_is_read_whatever_the_bytes(state);
     a_path_may_hold_any_byte_but_newline(state);
     setenv("PATH", b->old_path, 1);
