@@ -18,15 +18,12 @@ bool ancestry_has(const struct ancestry *chain, const struct ancestor *p)
 }
 
 /* An init that has begun no session (session 0, as in some containers and virtual machines) is the parent of
- * every daemonised process, and session 0 is nobody's terminal: only callers that are both of session 0 meet
- * there, and in init itself none but its own doings. */
-static bool meets(const struct ancestor *common, const struct ancestry *asker, const struct ancestry *reader)
+ * every daemonised process, whatever their sessions: what lies below it meets there only where init itself asks or reads. */
+static bool meets(const struct ancestor *common, const struct ancestor *asker, const struct ancestor *reader)
 {
-    const struct ancestor *a = &asker->chain[0], *r = &reader->chain[0];
-
-    if (common->sid == 0)
-        return a->sid == 0 && r->sid == 0 && (common->pid != 1 || a->pid == 1 || r->pid == 1);
-    return common->sid == a->sid || common->sid == r->sid;
+    if (common->pid == 1 && common->sid == 0 && asker->pid != 1 && reader->pid != 1)
+        return false;
+    return common->sid == asker->sid || common->sid == reader->sid;
 }
 
 size_t binding_depth(const struct ancestry *asker, const struct ancestry *reader)
@@ -35,7 +32,7 @@ size_t binding_depth(const struct ancestry *asker, const struct ancestry *reader
         return 0;
     for (size_t i = 0; i < reader->n; i++)
         if (ancestry_has(asker, &reader->chain[i]))
-            return meets(&reader->chain[i], asker, reader) ? reader->n - i : 0;
+            return meets(&reader->chain[i], &asker->chain[0], &reader->chain[0]) ? reader->n - i : 0;
     return 0;
 }
 

@@ -144,6 +144,26 @@ else
 	skip 'hidepid=2' 'needs root'
 fi
 
+# An init without a session, as some containers have: all below it are of session 0, but for those that begin one.
+cat > "$T/bare.sh" <<- 'END'
+	"$1" mount "$2/bare" -c "$2/bare.toml" || exit
+	cd "$2/bare/parrot"
+	bash -c 'setsid -w bash -c "echo nested > ask"; cat reply; :'
+	bash -c 'cat reply; :'
+	cd /; fusermount3 -u "$2/bare"
+	END
+if [ "$(id -u)" = 0 ] && unshare -m -p -f true 2> /dev/null; then
+	mkdir "$T/bare"
+	{
+		cat "$T/far.toml"
+		printf '[mount]\nstate_dir = "%s"\nruntime_dir = "%s"\n' "$T/bare.state" "$T/bare.run"
+	} > "$T/bare.toml"
+	is 'a second session, read by its parent below an init without one; and nobody else' \
+		"$(timeout 60 unshare -m -p -f --mount-proc --kill-child bash "$T/bare.sh" "$SLULLAMAFS" "$T" 2>&1)" nested
+else
+	skip 'an init without a session' 'needs root'
+fi
+
 ok 'nothing of ours complained' no_complaints
 cd /
 done_testing

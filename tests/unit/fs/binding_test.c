@@ -62,8 +62,12 @@ static const struct row rows[] = {
     { "below an init without a session: two commands of one script", "29/0 20/0 1/0", "30/0 20/0 1/0", 2 },
     { "below an init without a session: two scripts", "29/0 20/0 1/0", "40/0 39/0 1/0", 0 },
     { "below an init without a session: a daemonised reader", "29/20 20/20 1/0", "50/50 1/0", 0 },
-    { "below an init without a session: a reader with a session of its own", "29/0 20/0 1/0",
-      "50/50 20/0 1/0", 0 },
+    { "below an init without a session: a daemonised reader of no session", "29/0 20/0 1/0", "50/0 1/0", 0 },
+    { "below an init without a session: a second session that its parent's session reads", "31/31 20/0 1/0",
+      "32/0 20/0 1/0", 2 },
+    { "below an init without a session: two terminals of one emulator", "21/21 15/0 1/0", "22/22 15/0 1/0",
+      0 },
+    { "init without a session reads what a second session asked", "31/31 1/0", "1/0", 1 },
     { "init without a session asks itself", "1/0", "30/0 1/0", 1 },
 };
 
