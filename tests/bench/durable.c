@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What it costs that a prompt is on disk when close(2) returns: bench-durable fsync DIR ROUNDS | ask MODEL-DIR ENGINE-FILE
- * ROUNDS | writers MODEL-DIR WRITERS SECONDS.
- * fsync    writes of 4 KiB to a file that is there, each with fdatasync(2): what the disk alone takes
- * ask      one client, in turns through the files and over HTTP to the same engine: the parts of a question
+/* What it costs that a prompt is on disk when close(2) returns: bench-durable ask MODEL-DIR ENGINE-FILE ROUNDS [DIR] |
+ * writers MODEL-DIR WRITERS SECONDS.
+ * ask      one client, in turns through the files, over HTTP to the same engine, and with what fdatasync(2) takes in DIR:
+ *          the parts of a question
  * writers  many that write and close as fast as they can, and read nothing: prompts per second */
 #include "bench.h"
 
@@ -17,31 +17,47 @@
 
 /* ---- The disk alone */
 
-static void bench_fsync(const char *dir, size_t rounds)
-{
-    char *path = path_join(dir, "fsync.tmp"), block[4096] = { 0 };
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    double *v = calloc(rounds, sizeof *v);
+struct disk {
+    int fd;
+    char *path;
+    size_t turn;
+};
 
-    if (fd < 0)
-        die("%s", path);
-    for (size_t i = 0; i < rounds + 16; i++) {
-        uint64_t begin = now_ns();
-        /* As a write-ahead log does: over blocks that are there already. */
-        if (pwrite(fd, block, sizeof block, (off_t)(i % 16) * 4096) < 0 || fdatasync(fd) < 0)
-            die("%s", path);
-        if (i >= 16)
-            v[i - 16] = (double)(now_ns() - begin) / 1e6;
-    }
-    printf("fdatasync of 4 KiB, the disk alone   %.3f ms (99%%: %.3f)\n", percentile(v, rounds, 0.5),
-           percentile(v, rounds, 0.99));
-    unlink(path);
-    close(fd);
+/* As a write-ahead log does: a few pages over blocks that are there already. */
+#define COMMIT 16384
+
+static double sync_once(struct disk *d)
+{
+    static const char pages[COMMIT];
+    uint64_t begin = now_ns();
+
+    if (pwrite(d->fd, pages, sizeof pages, (off_t)(d->turn++ % 16) * COMMIT) < 0 || fdatasync(d->fd) < 0)
+        die("%s", d->path);
+    return (double)(now_ns() - begin) / 1e6;
+}
+
+static struct disk disk_open(const char *dir)
+{
+    struct disk d = { .path = path_join(dir, "fsync.tmp") };
+
+    d.fd = open(d.path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    if (d.fd < 0)
+        die("%s", d.path);
+    for (int i = 0; i < 16; i++)
+        sync_once(&d);
+    return d;
+}
+
+static void disk_close(struct disk *d)
+{
+    unlink(d->path);
+    close(d->fd);
+    free(d->path);
 }
 
 /* ---- One question */
 
-enum { OPEN, WRITE, CLOSE, FIRST, ALL, HTTP, MORE, PARTS };
+enum { OPEN, WRITE, CLOSE, FIRST, ALL, HTTP, MORE, SYNC, BEYOND, PARTS };
 
 static void through_files(const char *ask, const char *reply, double v[PARTS])
 {
@@ -70,7 +86,8 @@ static void through_files(const char *ask, const char *reply, double v[PARTS])
     v[ALL] = (double)(t[4] - t[0]) / 1e6;
 }
 
-static void bench_ask(const char *model, const char *engine_file, size_t rounds)
+/* A durable question waits for two fsyncs: of the question, and that its answer has begun. */
+static void bench_ask(const char *model, const char *engine_file, size_t rounds, const char *dir)
 {
     static const char *const names[PARTS] = {
         [OPEN] = "open",
@@ -80,26 +97,35 @@ static void bench_ask(const char *model, const char *engine_file, size_t rounds)
         [ALL] = "all of it",
         [HTTP] = "over HTTP",
         [MORE] = "difference, of each pair",
+        [SYNC] = "an fdatasync, then and there",
+        [BEYOND] = "difference beyond two of them",
     };
     char *ask = path_join(model, "ask"), *reply = path_join(model, "reply");
+    struct disk disk = { .fd = -1 };
     double *v[PARTS], one[PARTS];
     struct engine e;
 
+    if (dir)
+        disk = disk_open(dir);
     engine_read(&e, engine_file);
     int fd = engine_connect(&e);
     for (int p = 0; p < PARTS; p++)
         v[p] = calloc(rounds, sizeof **v);
     for (size_t i = 0; i < rounds + 5; i++) {
+        one[SYNC] = dir ? sync_once(&disk) : 0;
         through_files(ask, reply, one);
         sleep_us(3000); /* what the turn left behind is on disk */
         one[HTTP] = engine_first_text(fd, &e, PROMPT);
         sleep_us(1000);
         one[MORE] = one[ALL] - one[HTTP];
+        one[BEYOND] = one[MORE] - 2 * one[SYNC];
         for (int p = 0; i >= 5 && p < PARTS; p++)
             v[p][i - 5] = one[p];
     }
-    for (int p = 0; p < PARTS; p++)
-        printf("  %-26s %.3f ms\n", names[p], percentile(v[p], rounds, 0.5));
+    for (int p = 0; p < (dir ? PARTS : SYNC); p++)
+        printf("  %-29s %.3f ms\n", names[p], percentile(v[p], rounds, 0.5));
+    if (dir)
+        disk_close(&disk);
 }
 
 /* ---- Many writers */
@@ -142,14 +168,11 @@ static void bench_writers(const char *model, size_t n, double seconds)
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "fsync") == 0)
-        bench_fsync(argv[2], strtoul(argv[3], NULL, 10));
-    else if (argc == 5 && strcmp(argv[1], "ask") == 0)
-        bench_ask(argv[2], argv[3], strtoul(argv[4], NULL, 10));
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "ask") == 0)
+        bench_ask(argv[2], argv[3], strtoul(argv[4], NULL, 10), argv[5]); /* or NULL */
     else if (argc == 5 && strcmp(argv[1], "writers") == 0)
         bench_writers(argv[2], strtoul(argv[3], NULL, 10), strtod(argv[4], NULL));
     else
-        die("usage: bench-durable fsync DIR ROUNDS | ask MODEL-DIR ENGINE-FILE ROUNDS | writers MODEL-DIR N "
-            "SECONDS");
+        die("usage: bench-durable ask MODEL-DIR ENGINE-FILE ROUNDS [DIR] | writers MODEL-DIR N SECONDS");
     return 0;
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# What durable prompts cost: the disk's own fsync, the parts of one question, and 64 writers with durability and without. ROUNDS
+# What durable prompts cost: the parts of one question beside the disk's own fsync, and 64 writers with durability and without. ROUNDS
 # questions, SECONDS of writing each; the state directory is on the file system of TMPDIR (/tmp).
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -14,7 +14,7 @@ cat > "$T/engine" <<- END
 	END
 chmod +x "$T/engine"
 
-# mounted DURABLE ROUNDS: the parts of a question, and then how many a second the writers get rid of.
+# mounted DURABLE [DIR]: the parts of a question, and then how many a second the writers get rid of.
 mounted() {
 	mount_with <<- END || bail 'no mount'
 		[mount]
@@ -32,7 +32,7 @@ mounted() {
 		END
 	wake parrot
 	echo "durable = $1, one client, medians of $ROUNDS:"
-	"$BUILD/tests/bench-durable" ask "$M/parrot" "$T/engine.at" "$ROUNDS"
+	"$BUILD/tests/bench-durable" ask "$M/parrot" "$T/engine.at" "$ROUNDS" "${@:2}"
 }
 
 counter() {
@@ -44,9 +44,8 @@ drained() {
 }
 
 echo "# durable: aims: all of it <= 0.75 ms over HTTP beyond the fsyncs' own time; $WRITERS writers >= 0.5 of durable = false; >= 8 prompts a commit"
-"$BUILD/tests/bench-durable" fsync "$T" "$ROUNDS"
 for durable in false true; do
-	mounted "$durable"
+	if [ "$durable" = true ]; then mounted true "$T"; else mounted false; fi
 	commits=$(counter commits) synced=$(counter synced)
 	rate[${#rate[@]}]=$("$BUILD/tests/bench-durable" writers "$M/parrot" "$WRITERS" "$SECONDS_EACH")
 	commits=$(($(counter commits) - commits)) synced=$(($(counter synced) - synced))
