@@ -142,6 +142,20 @@ static void mind_limit(struct store *s, struct store_op *op, uint64_t limit_ms)
 
 /* ---- Posting */
 
+/* Under the lock. Does it change how long the thread would wait (patience() of store_writer.c)? */
+static bool enqueue(struct store *s, struct store_op *op)
+{
+    bool first = s->n_queue == 0, hurries = op->when == STORE_NOW && s->n_now == 0;
+
+    if (first)
+        s->soon_since_ms = mono_ms();
+    s->n_queue++;
+    s->n_now += op->when == STORE_NOW;
+    s->queue_bytes += op->bytes;
+    list_append(&s->queue, &op->link);
+    return first || hurries;
+}
+
 void store_post(struct store *s, struct store_op *op, enum store_when when, uint64_t limit_ms)
 {
     if (s->closed) {
@@ -152,21 +166,19 @@ void store_post(struct store *s, struct store_op *op, enum store_when when, uint
     list_append(&s->posted, &op->posted);
     mind_limit(s, op, limit_ms);
     uv_mutex_lock(&s->lock);
-    bool full = s->n_queue >= QUEUE_MAX || op->bytes > QUEUE_BYTES - s->queue_bytes;
+    bool full = s->n_queue >= QUEUE_MAX || op->bytes > QUEUE_BYTES - s->queue_bytes, wakes = false;
     if (full) {
         op->rc = -EBUSY;
         list_append(&s->finished, &op->link);
     } else {
-        if (s->n_queue++ == 0)
-            s->soon_since_ms = mono_ms();
-        s->n_now += when == STORE_NOW;
-        s->queue_bytes += op->bytes;
-        list_append(&s->queue, &op->link);
-        uv_cond_signal(&s->wake);
+        wakes = enqueue(s, op);
     }
     uv_mutex_unlock(&s->lock);
+    /* Once they may have the lock: who is woken under it would wait for it at once. */
     if (full)
         uv_async_send(&s->news);
+    else if (wakes)
+        uv_cond_signal(&s->wake);
 }
 
 void store_forget(struct store *s, const void *arg)

@@ -243,11 +243,14 @@ static size_t take(struct store *s, struct list *batch)
 
 static void give_back(struct store *s, struct list *batch)
 {
+    uv_mutex_lock(&s->lock);
     while (!list_empty(batch)) {
         struct list *first = batch->next;
         list_remove(first);
         list_append(&s->finished, first);
     }
+    uv_mutex_unlock(&s->lock);
+    uv_async_send(&s->news);
 }
 
 static void gather(struct store *s)
@@ -282,9 +285,8 @@ void store_write_all(void *store)
             do_batch(s, &batch);
         else
             try_again(s);
-        uv_mutex_lock(&s->lock);
         give_back(s, &batch);
-        uv_async_send(&s->news);
+        uv_mutex_lock(&s->lock);
     }
     uv_mutex_unlock(&s->lock);
 }
