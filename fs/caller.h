@@ -29,8 +29,8 @@ struct ancestry {
     struct ancestor chain[ANCESTRY_MAX];
 };
 
-/* Read /proc now; of the ancestors what was read in the last 5 ms is taken for it. A thread is mapped to
- * its process; an ancestor that cannot be read (hidepid) ends the chain there. Loop thread.
+/* Read /proc now; of the ancestors that are still there what was read in the last 100 ms is taken for it. A
+ * thread is mapped to its process; an ancestor that cannot be read (hidepid) ends the chain there. Loop thread.
  * 0, or -EMFILE, -ENFILE or -ENOMEM: we could not look, which says nothing about the caller. */
 int ancestry_read(pid_t pid, struct ancestry *out);
 

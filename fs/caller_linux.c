@@ -32,11 +32,12 @@ static ssize_t slurp(const char *path, char *out, size_t size)
 
 /* ---- Processes that were just looked at. One question makes three walks, at the open of `ask` and at lookup
  * and open of `reply`, by the same process or by children of one shell, and each file of /proc costs 10 to 20
- * us. So for a moment a parent is taken to be what it was, far too short for its number to come round again.
- * The caller itself is always read anew: setsid(1) and a parent that ended count at once. */
+ * us. So for a moment, far too short for its number to come round again, a parent that is still there and has
+ * begun no other session is taken to be what it was: the kernel tells that for a tenth of the time. The caller
+ * itself is always read anew: a parent that ended counts at once. */
 
 #define KNOWN    256 /* a power of two; each number has one place */
-#define KNOWN_MS 5
+#define KNOWN_MS 100
 
 struct known {
     struct ancestor a;
@@ -51,7 +52,7 @@ static const struct known *recall(pid_t pid)
 {
     const struct known *k = &known[pid & (KNOWN - 1)];
 
-    return k->a.pid == pid && mono_ms() < k->until_ms ? k : NULL;
+    return k->a.pid == pid && mono_ms() < k->until_ms && getsid(pid) == k->a.sid ? k : NULL;
 }
 
 /* ---- The chain */
