@@ -3,6 +3,7 @@
 #include "backend/base/alloc.h"
 #include "backend/base/buf.h"
 #include "backend/base/log.h"
+#include "backend/base/mailbox.h"
 #include "backend/base/timer.h"
 #include "backend/base/units.h"
 #include "backend/engine/body.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +19,15 @@
 #include <unistd.h>
 
 #define LOOK_MS    1000
-#define LINE_USUAL 500   /* bytes: what is longer grows */
-#define COMPLAIN   60000 /* milliseconds between two log lines about the same lack */
+#define LINE_USUAL 500      /* bytes: what is longer grows */
+#define TOGETHER   PIPE_BUF /* bytes of one write(2): a pipe takes them whole, or none (pipe(7)) */
+#define COMPLAIN   60000    /* milliseconds between two log lines about the same lack */
 
 struct access_log {
     char *path;
+    struct mailbox *mail;
     int fd;
+    struct buf lines; /* of this turn of the loop, at whose end they are written */
     uint64_t looked_ms, complained_ms;
 };
 
@@ -31,7 +36,7 @@ static int open_file(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 }
 
-int access_log_create(struct access_log **out, const char *path, struct err *e)
+int access_log_create(struct access_log **out, const char *path, struct mailbox *mail, struct err *e)
 {
     int fd = open_file(path);
 
@@ -39,19 +44,10 @@ int access_log_create(struct access_log **out, const char *path, struct err *e)
         return err_set(e, -errno, "access_log in [gateway]: %s cannot be opened: %s", path, strerror(errno));
     *out = NEW(struct access_log);
     (*out)->path = xstrdup(path);
+    (*out)->mail = mail;
     (*out)->fd = fd;
     (*out)->looked_ms = mono_ms();
     return 0;
-}
-
-void access_log_destroy(struct access_log *l)
-{
-    if (!l)
-        return;
-    if (l->fd >= 0)
-        close(l->fd);
-    free(l->path);
-    free(l);
 }
 
 static void complain(struct access_log *l, const char *what, int errnum)
@@ -62,6 +58,31 @@ static void complain(struct access_log *l, const char *what, int errnum)
         return;
     l->complained_ms = now;
     log_warning("gateway: the access log %s cannot be %s: %s", l->path, what, strerror(errnum));
+}
+
+static void write_out(struct access_log *l)
+{
+    mailbox_forget(l->mail, l);
+    if (l->lines.len > 0 && write(l->fd, l->lines.data, l->lines.len) < 0)
+        complain(l, "written", errno);
+    buf_reset(&l->lines);
+}
+
+static void turn_over_cb(void *arg, int what)
+{
+    (void)what;
+    write_out(arg);
+}
+
+void access_log_destroy(struct access_log *l)
+{
+    if (!l)
+        return;
+    write_out(l);
+    buf_free(&l->lines);
+    close(l->fd);
+    free(l->path);
+    free(l);
 }
 
 /* The old file stays where the new one cannot be opened. */
@@ -75,6 +96,7 @@ void access_log_reopen(struct access_log *l)
         complain(l, "opened", errno);
         return;
     }
+    write_out(l);
     close(l->fd);
     l->fd = fd;
 }
@@ -101,30 +123,39 @@ static void add_seconds(struct buf *line, int64_t ms)
         buf_addf(line, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
 }
 
-void access_log_write(struct access_log *l, const struct access_entry *a)
+static void add_line(struct buf *line, const struct access_entry *a)
 {
     char time[TIME_TEXT];
+
+    add_text(line, "{\"time\":", format_time(wall_now().tv_sec, time));
+    add_text(line, ",\"id\":", a->id);
+    add_text(line, ",\"key\":", a->key);
+    add_text(line, ",\"method\":", a->method);
+    add_text(line, ",\"path\":", a->path);
+    add_text(line, ",\"model\":", a->model);
+    buf_addf(line, ",\"status\":%d,\"bytes\":%" PRIu64 ",\"first_byte_s\":", a->status, a->bytes);
+    add_seconds(line, a->first_ms);
+    buf_adds(line, ",\"duration_s\":");
+    add_seconds(line, a->total_ms);
+    buf_adds(line, "}\n");
+}
+
+void access_log_write(struct access_log *l, const struct access_entry *a)
+{
     uint64_t now = mono_ms();
+    struct buf line = { 0 };
 
     if (now - l->looked_ms >= LOOK_MS) {
         l->looked_ms = now;
         if (was_moved(l))
             access_log_reopen(l);
     }
-    struct buf line = { 0 };
     buf_reserve(&line, LINE_USUAL);
-    add_text(&line, "{\"time\":", format_time(wall_now().tv_sec, time));
-    add_text(&line, ",\"id\":", a->id);
-    add_text(&line, ",\"key\":", a->key);
-    add_text(&line, ",\"method\":", a->method);
-    add_text(&line, ",\"path\":", a->path);
-    add_text(&line, ",\"model\":", a->model);
-    buf_addf(&line, ",\"status\":%d,\"bytes\":%" PRIu64 ",\"first_byte_s\":", a->status, a->bytes);
-    add_seconds(&line, a->first_ms);
-    buf_adds(&line, ",\"duration_s\":");
-    add_seconds(&line, a->total_ms);
-    buf_adds(&line, "}\n");
-    if (write(l->fd, line.data, line.len) < 0)
-        complain(l, "written", errno);
+    add_line(&line, a);
+    if (l->lines.len + line.len > TOGETHER)
+        write_out(l);
+    if (l->lines.len == 0)
+        mailbox_post(l->mail, turn_over_cb, l, 0);
+    buf_add(&l->lines, line.data, line.len);
     buf_free(&line);
 }

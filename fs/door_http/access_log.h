@@ -4,12 +4,13 @@
 #include <stdint.h>
 #include "backend/base/err.h"
 /* The file of the key `access_log`: one JSON object a request. No secret and no query goes in. Loop thread; a
- * write goes to the page cache. */
+ * write goes to the page cache, the lines of one turn of the loop together. */
 
 struct access_log;
+struct mailbox;
 
-/* Opened for appending, made with mode 0600. A sentence where that fails. */
-int access_log_create(struct access_log **out, const char *path, struct err *e);
+/* Opened for appending, made with mode 0600. A sentence where that fails. mail is borrowed. */
+int access_log_create(struct access_log **out, const char *path, struct mailbox *mail, struct err *e);
 void access_log_destroy(struct access_log *l); /* NULL is allowed */
 void access_log_reopen(struct access_log *l);  /* NULL is allowed; at SIGHUP */
 

@@ -328,7 +328,7 @@ int gateway_create(struct gateway **out, struct house *h, struct err *e)
     if (rc == 0 && *cfg->tls_cert)
         rc = tls_server_create(&g->gate.tls, cfg->tls_cert, cfg->tls_key, e);
     if (rc == 0 && *cfg->access_log)
-        rc = access_log_create(&g->gate.log, cfg->access_log, e);
+        rc = access_log_create(&g->gate.log, cfg->access_log, h->mail, e);
     if (rc == 0)
         rc = open_listeners(g, e);
     if (rc < 0) {
