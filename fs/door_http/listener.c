@@ -17,7 +17,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG    511
+/* Who knocks while so many wait sends its SYN again after a second. The kernel cuts it at net.core.somaxconn. */
+#define BACKLOG 4096
+
 #define PORTS_NEXT 100 /* how many ports above a taken one are tried before the kernel may choose */
 
 /* ---- TCP */
