@@ -3,7 +3,8 @@
 #
 # Slurm's programs fail in every way while one model is queued, one starting, one ready and one in the middle of an answer: no job
 # counts as gone, none is made twice, and what needs no Slurm goes on without it. Then the same while a job is submitted, and while
-# one is cancelled.
+# one is cancelled. The controller is away for AWAY seconds.
+AWAY=${AWAY:-10}
 . "$(dirname "$0")/mount.sh"
 lab_start
 lab_install
@@ -56,9 +57,11 @@ asks away away 'a job, please'
 ok 'slurmctld hung: queries fail' wait_for 60 more_failures
 same_jobs 'slurmctld hung: no job is given up'
 service_signal login slurmctld KILL
+sleep "$AWAY"
 asks during ready 'asked without Slurm'
 answered 'slurmctld killed: a ready model answers' during 'asked without Slurm'
 not_ok 'slurmctld killed: nothing that waits has ended' eval 'ended queued || ended away'
+same_jobs 'slurmctld killed: no job is given up'
 fault slurmctld-away off
 answered 'slurmctld back: a wake that had no answer is made up for' away 'a job, please'
 phases_release
