@@ -75,14 +75,13 @@ int asking_read(struct asking *a, uint64_t off, size_t size, int flags, struct a
 bool asking_readable(const struct asking *a, uint64_t off); /* a read at off would not wait */
 
 /* The asking that `reply` (or `response`, ..) means for a caller, or NULL: see binding.h; in a conversation the last
- * one. pair: NULL is any, as
- * `error` means it. *who (NULL allowed) is the caller's chain. */
-struct asking *asking_bound(struct tree *t, struct subject *home, const struct pair *pair,
-                            const struct caller *c, struct ancestry *who);
+ * one. pair: NULL is any, as `error` means it. *who (NULL allowed) is the caller's chain. */
+struct asking *asking_bound(struct subject *home, const struct pair *pair, const struct caller *c,
+                            struct ancestry *who);
 
 /* `cancel` of ctl: ends the exchange that the caller is bound to; -ENOENT with a sentence where there is
  * none. */
-int asking_cancel(struct tree *t, struct subject *home, const struct caller *c, struct err *e);
+int asking_cancel(struct subject *home, const struct caller *c, struct err *e);
 
 /* Of a conversation: `cancel` ends all that is asked in it (-ENOENT), whoever asks of it now. */
 int askings_cancel(struct subject *home, struct err *e);

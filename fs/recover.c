@@ -31,8 +31,9 @@ static void show(struct asking *a, struct recovered *v)
 
     without_newline(&v->text);
     a->taken_back = true; /* it is in the store already */
-    asking_take_prompt(a, prompt_again(tree_house(a->tree), v->uid, a->pair, &v->text, &v->reply,
-                                       states[v->state], v->rc, *v->error ? v->error : NULL));
+    struct prompt *p = prompt_again(tree_house(a->tree), v->uid, a->pair, &v->text, &v->reply,
+                                    states[v->state], v->rc, *v->error ? v->error : NULL);
+    asking_take_prompt(a, p, false);
 }
 
 static void end_begun(struct asking *a, struct recovered *v)
@@ -42,7 +43,7 @@ static void end_begun(struct asking *a, struct recovered *v)
         prompt_again(tree_house(a->tree), v->uid, a->pair, &v->text, &v->reply, EXCHANGE_FAILED, -ECONNRESET,
                      "the daemon ended in the middle of the answer; this is what had come");
     p->chat = a->chat;
-    asking_take_prompt(a, p);
+    asking_take_prompt(a, p, false);
     prompt_settle(p);
 }
 

@@ -73,7 +73,7 @@ static int refuse(struct ask_file *a, int rc, const char *why)
 /* Who opens `ask` to read it, an editor say, is shown what was asked last. */
 static void show_last_prompt(struct open_file *f)
 {
-    struct asking *last = asking_bound(f->tree, f->node.subject, pair_of(f), &f->caller, NULL);
+    struct asking *last = asking_bound(f->node.subject, pair_of(f), &f->caller, NULL);
     const struct buf *text = !last ? NULL : last->prompt ? &last->prompt->text : &last->draft;
     struct chat *c = home_chat(f->node.subject);
 

@@ -32,7 +32,7 @@ static struct subject *reply_resolve(struct tree *t, const struct node *n, const
     if (!home->ptr || home->kind == SUBJECT_ASKING)
         return NULL;
     const struct pair *pair = n->row->file->pair;
-    struct asking *a = asking_bound(t, home, pair, c, &who);
+    struct asking *a = asking_bound(home, pair, c, &who);
     /* Python's open("ask", "w") before its first flush: the reader means what it is about to ask, never the
      * answer before. */
     if (a && ask_held_clean(t, home, pair, c, &who))

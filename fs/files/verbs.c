@@ -178,7 +178,7 @@ static int stop(struct open_file *f, char **args, struct err *e)
 static int cancel(struct open_file *f, char **args, struct err *e)
 {
     (void)args;
-    return asking_cancel(f->tree, f->node.subject, &f->caller, e);
+    return asking_cancel(f->node.subject, &f->caller, e);
 }
 
 static int cancel_all(struct open_file *f, char **args, struct err *e)
