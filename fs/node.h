@@ -12,7 +12,8 @@
 #include "fs/caller.h"
 /* What the served tree is made of, without a word of FUSE: rows (tree.c) say which names a directory has
  * and which functions stand behind them; subjects are the things that directories are about (the house, a
- * model, a cluster, a job, one asking, one exchange of history, a conversation, the house as some users see it). A node is a row and a subject; its inode number, never reused, is
+ * model, a cluster, a job, one asking, one exchange of history, a conversation, a model as
+ * one user asks it, the house as some users see it). A node is a row and a subject; its inode number, never reused, is
  * (subject id << 8) | row number. */
 
 enum subject_kind {
@@ -24,6 +25,7 @@ enum subject_kind {
     SUBJECT_PAST,
     SUBJECT_BATCH,
     SUBJECT_CHAT,
+    SUBJECT_ASKER,
     SUBJECT_VIEW
 };
 
@@ -33,7 +35,7 @@ struct subject {
     /* struct house (of a view too), model, cluster, job, asking or chat; NULL once that is gone: its nodes then give ESTALE. */
     void *ptr;
     /* Of things that are too many to be known one by one (SUBJECT_PAST: the id of an exchange with the model ptr;
-     * SUBJECT_VIEW: the uid of users_view(), plus one); such a subject is freed when the kernel forgets it. 0 for all
+     * SUBJECT_ASKER: a uid, plus one, with the model likewise; SUBJECT_VIEW: the uid of users_view(), plus one); such a subject is freed when the kernel forgets it. 0 for all
      * others. */
     uint64_t number;
     uid_t uid; /* the owner that its nodes show: ours, but for what is a caller's own */

@@ -33,9 +33,28 @@ struct ask_file {
     uint64_t pos;   /* of reads in the answer */
 };
 
+/* Each user of a shared mount has an inode of his own here: what the kernel keeps of a file, its pages and the size to which
+ * a write takes it, belongs to the inode, and sendfile(2) and statx(2) show it to whoever has it open (FACTS.md A.7). */
+static struct subject *ask_resolve(struct tree *t, const struct node *n, const struct caller *c)
+{
+    const struct subject *s = n->subject;
+    bool shared = s->kind == SUBJECT_MODEL || s->kind == SUBJECT_ASKER;
+
+    if (!shared || !s->ptr || c->uid == tree_house(t)->uid)
+        return NULL;
+    return subject_numbered(t, SUBJECT_ASKER, s->ptr, (uint64_t)c->uid + 1, tree_house(t)->uid);
+}
+
+static struct subject *home_of(const struct open_file *f)
+{
+    struct subject *s = f->node.subject;
+
+    return s->kind == SUBJECT_ASKER && s->ptr ? subject_of(f->tree, SUBJECT_MODEL, s->ptr) : s;
+}
+
 static struct model *model_of(const struct open_file *f)
 {
-    return home_model(f->node.subject);
+    return home_model(home_of(f));
 }
 
 static const struct pair *pair_of(const struct open_file *f)
@@ -52,7 +71,7 @@ static void begin_draft(struct ask_file *a)
 {
     struct open_file *f = a->file;
 
-    a->draft = asking_begin(f->tree, f->node.subject, pair_of(f), &f->caller, &a->who);
+    a->draft = asking_begin(f->tree, home_of(f), pair_of(f), &f->caller, &a->who);
     if (pair_of(f)->images) {
         a->draft->rights = NEW(struct rights);
         *a->draft->rights = a->rights;
@@ -73,9 +92,9 @@ static int refuse(struct ask_file *a, int rc, const char *why)
 /* Who opens `ask` to read it, an editor say, is shown what was asked last. */
 static void show_last_prompt(struct open_file *f)
 {
-    struct asking *last = asking_bound(f->node.subject, pair_of(f), &f->caller, NULL);
+    struct asking *last = asking_bound(home_of(f), pair_of(f), &f->caller, NULL);
     const struct buf *text = !last ? NULL : last->prompt ? &last->prompt->text : &last->draft;
-    struct chat *c = home_chat(f->node.subject);
+    struct chat *c = home_chat(home_of(f));
 
     if (c && !last) { /* of an earlier mount */
         size_t at = messages_last_turn(&c->messages);
@@ -93,7 +112,7 @@ static void show_last_prompt(struct open_file *f)
 
 static int ask_open(struct open_file *f)
 {
-    struct list *writers = &f->node.subject->writers;
+    struct list *writers = &home_of(f)->writers;
     struct err e = { 0 };
 
     if (!model_of(f))
@@ -169,7 +188,7 @@ static int check_text(const struct ask_file *a, struct err *e)
 {
     const struct buf *d = &a->draft->draft;
     const struct pair *pair = pair_of(a->file);
-    const struct chat *c = home_chat(a->file->node.subject);
+    const struct chat *c = home_chat(home_of(a->file));
 
     if (pair->check)
         return d->len ? pair->check(d->data, d->len, e) : 0;
@@ -224,7 +243,7 @@ static int check_write(struct ask_file *a, size_t at, const char *data, size_t l
     struct err e;
     uid_t uid = a->file->caller.uid;
     int rc = quota_may_hold(h, uid, (int64_t)(at + len) - (int64_t)have, &e);
-    if (rc == 0 && home_chat(a->file->node.subject))
+    if (rc == 0 && home_chat(home_of(a->file)))
         rc = quota_may_store(h, uid, (int64_t)(at + len), &e);
     return rc < 0 ? refuse(a, rc, e.text) : 0;
 }
@@ -501,9 +520,9 @@ bool ask_held_clean(struct tree *t, struct subject *home, const struct pair *pai
 }
 
 #define ASK_FILE                                                                                             \
-    .open = ask_open, .read = ask_read, .write = ask_write, .truncate = ask_truncate,                        \
-    .truncate_node = ask_truncate_node, .flush = ask_flush, .fsync = ask_fsync, .release = ask_release,      \
-    .poll = ask_poll
+    .resolve = ask_resolve, .by_user = true, .open = ask_open, .read = ask_read, .write = ask_write,         \
+    .truncate = ask_truncate, .truncate_node = ask_truncate_node, .flush = ask_flush, .fsync = ask_fsync,    \
+    .release = ask_release, .poll = ask_poll
 
 const struct file_ops file_ask = { ASK_FILE, .pair = &pair_ask };
 const struct file_ops file_request = { ASK_FILE, .pair = &pair_request };

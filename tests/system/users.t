@@ -51,6 +51,29 @@ os.sendfile(w, fd, 0, 4096)' "$D/ask"
 	timeout 60 cat "$D/reply" > /dev/null
 	echo go
 ) | grep -c "$secret")" 0
+# A write takes the file to a size, and a page of it is then kept, for all that had it open before.
+coproc other { as $them 'exec 3< "$D/ask"
+	echo open
+	read -r _
+	python3 -c "
+import os
+r, w = os.pipe()
+n = os.sendfile(w, 3, 0, 4096)
+print(os.read(r, n).decode() if n else \"nothing\")"'; }
+exec 7<&"${other[0]}" 8>&"${other[1]}" # bash forgets it when it has ended
+read -r -t 60 _ <&7
+echo "$secret" > "$D/ask"
+timeout 60 cat "$D/reply" > /dev/null
+is 'the first sees its own while it writes' "$(python3 -c 'import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+ask = os.open(sys.argv[1], os.O_WRONLY)
+os.write(ask, b"y" * 500)
+r, w = os.pipe()
+print(os.read(r, os.sendfile(w, fd, 0, 4096)).decode())' "$D/ask")" "$secret"
+echo go >&8
+read -r -t 60 seen <&7
+is 'and the second, who had it open, nothing' "$seen" nothing
+exec 7<&- 8>&-
 
 # ---- Conversations and batches, some of one name
 mkdir "$D/chats/plan" "$D/batch/run"

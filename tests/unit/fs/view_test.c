@@ -152,6 +152,32 @@ static void he_governs_what_is_his_and_nobody_else_does(void **state)
     free(path);
 }
 
+/* A write takes the inode to a size, and its pages stay: both are seen by all who have it open. */
+static void each_user_asks_through_a_node_of_his_own(void **state)
+{
+    static const char *const paths[] = { "qwen/ask", "qwen/request", "qwen/embed" };
+    struct fixture *x = *state;
+    struct open_file *f;
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        look_as(x, HIS);
+        struct node n = node_at(x, paths[i]), again = node_at(x, paths[i]);
+        assert_int_equal(node_ino(&again), node_ino(&n));
+        assert_int_equal(stat_of(x, paths[i]).st_mode, S_IFREG | 0666);
+        look_as(x, OTHER);
+        assert_int_equal(file_open(x->tree, &n, O_WRONLY, &x->me, &f), -ESTALE);
+        look_as(x, x->house->uid);
+        assert_int_equal(file_open(x->tree, &n, O_WRONLY, &x->me, &f), -ESTALE);
+    }
+    look_as(x, HIS);
+    f = open_at(x, "qwen/ask", O_WRONLY);
+    assert_int_equal(file_write(f, 0, "what he asks", 12), 0);
+    file_release(f);
+    assert_true(says(x, "qwen/ask", "what he asks"));
+    look_as(x, x->house->uid);
+    assert_false(says(x, "qwen/ask", "what he asks"));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -162,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_node_of_another_view_is_looked_up_again, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(a_node_of_his_job_opens_to_nobody_else, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(he_governs_what_is_his_and_nobody_else_does, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(each_user_asks_through_a_node_of_his_own, setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
