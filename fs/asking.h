@@ -58,6 +58,7 @@ void asking_save(struct asking *a);
 
 /* asking_submit() whose prompt is on disk when ask_saved() is called. */
 int asking_submit_saved(struct asking *a, struct err *e);
+bool asking_blank(const struct buf *draft); /* nothing but whitespace: its answer is empty */
 
 /* Read the images that the draft names by paths: 0: there are none, or they were read; FILE_LATER: ask_gathered() is called; or a
  * negative errno with a sentence. asking_submit() does it by itself. */

@@ -16,7 +16,7 @@ static int end_with(struct asking *a, int rc, struct err *e)
     return rc;
 }
 
-static bool blank(const struct buf *b)
+bool asking_blank(const struct buf *b)
 {
     return b->len == strspn(buf_str(b), " \t\r\n\v\f");
 }
@@ -61,7 +61,7 @@ static int submit_now(struct asking *a, bool saved, struct err *e)
     if (a->prompt)
         return a->prompt->x.rc;
     take_whole(a);
-    if (blank(draft)) {
+    if (asking_blank(draft)) {
         err_set(e, 0, "the prompt was empty: nothing was asked, and the answer is empty");
         return end_with(a, 0, e);
     }

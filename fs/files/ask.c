@@ -190,8 +190,10 @@ static int check_text(const struct ask_file *a, struct err *e)
     const struct pair *pair = pair_of(a->file);
     const struct chat *c = home_chat(home_of(a->file));
 
+    if (asking_blank(d))
+        return 0;
     if (pair->check)
-        return d->len ? pair->check(d->data, d->len, e) : 0;
+        return pair->check(d->data, d->len, e);
     return c ? chat_check(c, buf_str(d), d->len, e) : 0;
 }
 

@@ -84,7 +84,7 @@ like 'half a request is refused' "$(timeout 20 cat "$D/response" 2>&1)" 'Invalid
 like 'and error says where it stops' "$(cat "$D/error")" 'no JSON'
 is 'one line' "$(wc -l < "$D/error")" 1
 is 'nothing was left behind' "$(message after > "$D/request"; timeout 60 jq -r '.choices[0].message.content' "$D/response"; cat "$D/error")" after
-echo > "$D/request"
+ok 'one of blanks is taken' dd of="$D/request" status=none <<< '  '
 is 'an empty one has an empty response' "$(timeout 20 cat "$D/response")" ''
 
 # ---- What the engine refuses
