@@ -2,7 +2,7 @@
 /* Kind "slurm": sbatch, squeue, scancel and scontrol on the login node, one command for each call.
  *
  * Settings of the user in the environment that would change what is shown or asked are unset; those that
- * choose (account, partition, cluster) are left. Clocks are never compared: see slurm_parse.c. */
+ * choose (account, partition, cluster) are left, unless the script chooses for itself. Clocks are never compared: see slurm_parse.c. */
 #include "backend/scheduler/kinds.h"
 #include "backend/scheduler/replies.h"
 #include "backend/scheduler/slurm_inside.h"
@@ -128,7 +128,11 @@ static void slurm_submit(struct scheduler *sched, const struct job_spec *spec, s
     }
     /* Of the user's own settings these would make sbatch wait for the job's end, make many jobs of one, or
      * send it to a cluster that squeue does not look at (SLURM_CLUSTERS, which counts for both, is left). */
-    slurm_begin(&line, s, "SBATCH_WAIT SBATCH_ARRAY_INX SBATCH_CLUSTERS");
+    struct buf unset = { 0 };
+    buf_adds(&unset, "SBATCH_WAIT SBATCH_ARRAY_INX SBATCH_CLUSTERS");
+    slurm_add_overruled(&unset, spec->script);
+    slurm_begin(&line, s, buf_str(&unset));
+    buf_free(&unset);
     buf_addf(&line, "while read -r l; do case $l in %s) exec $T sbatch --parsable --job-name=%s", s->tag,
              spec->name);
     if (spec->exclude && *spec->exclude)

@@ -69,6 +69,9 @@ int slurm_shell_error(const struct slurm *s, const char *program, int exit_statu
 /* -EIO with a sentence where a command that ended was never begun: the login shell printed no tag. 0 where it was. */
 int slurm_not_reached(const struct slurm *s, const char *program, const struct command_result *r, struct err *e);
 
+/* slurm_script.c: add " NAME" for each variable of the user's that would replace an #SBATCH line of the script. */
+void slurm_add_overruled(struct buf *names, const char *script);
+
 /* slurm_queue.c: the scheduler's query. */
 void slurm_query(struct scheduler *sched, sched_query_f cb, void *arg);
 

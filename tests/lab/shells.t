@@ -60,6 +60,15 @@ for line in 'read -r -p "Which project? " p; echo "project $p"' \
 	mount_anew
 done
 
+# --- a profile that has settings for all jobs of its user ---
+
+start_up .bashrc 'export SBATCH_PARTITION=short SBATCH_TIMELIMIT=1 SBATCH_OUTPUT=/home/alice/litter-%j SBATCH_EXPORT=NONE SBATCH_DEBUG=1'
+asks q parrot 'as it is configured'
+answered 'SBATCH_* in a profile: the answer' q 'as it is configured'
+is 'SBATCH_* in a profile: what the configuration says counts' "$(slurm squeue -h -j "$(job_of parrot)" -o '%P %l')" 'gpu 20:00'
+is 'SBATCH_* in a profile: no file in the home' "$(compgen -G "$LAB_HOME/litter*")" ''
+mount_anew
+
 # --- those that run no command ---
 
 for line in 'exec bash' 'exec zsh' 'cat > /dev/null'; do

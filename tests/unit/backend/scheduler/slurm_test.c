@@ -206,6 +206,32 @@ static void what_one_submission_keeps_off_is_nothing_to_the_next(void **state)
     assert_null(strstr(standin.line, "--time"));
 }
 
+static void what_the_script_says_is_not_replaced_by_the_environment(void **state)
+{
+    static const struct {
+        const char *script, *unset;
+    } rows[] = {
+        { "#!/bin/bash\n", "" },
+        { "#!/bin/bash\n#SBATCH --account=mine\n# --qos=x\n\n#SBATCH --time=4\n#SBATCH --mem=1G\n",
+          " SBATCH_ACCOUNT SBATCH_MEM_PER_NODE SBATCH_TIMELIMIT" },
+        { "#SBATCH --mem-per-cpu=2G\n", " SBATCH_MEM_PER_CPU" },
+        { "#!/bin/bash\n#SBATCH -N 1 -p gpu\t-Amine --gpus 2 # two\n",
+          " SBATCH_ACCOUNT SBATCH_GPUS SBATCH_PARTITION" },
+        { "#SBATCH\n#SBATCH -\n#SBATCH --\n#SBATCH --timeless=1\n#SBATCH --tim", "" },
+        { "#!/bin/bash\ntrue\n#SBATCH --qos=late\n", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *want = xasprintf("'unset SBATCH_WAIT SBATCH_ARRAY_INX SBATCH_CLUSTERS%s;", rows[i].unset);
+        result(0, "@\n4711\n", "@\n");
+        assert_int_equal(rig_submit(NAME, rows[i].script), 0);
+        if (!strstr(standin.line, want))
+            fail_msg("%s: %s", rows[i].script, standin.line);
+        free(want);
+    }
+}
+
 static void a_refusal_is_told_in_the_words_of_sbatch(void **state)
 {
     (void)state;
@@ -609,6 +635,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_submission_sends_the_script_on_standard_input),
         T(what_one_submission_keeps_off_is_nothing_to_the_next),
+        T(what_the_script_says_is_not_replaced_by_the_environment),
         T(a_refusal_is_told_in_the_words_of_sbatch),
         T(a_submission_of_unknown_outcome_is_no_refusal),
         T(an_id_that_arrived_counts_even_if_the_link_broke_behind_it),
