@@ -54,6 +54,7 @@ struct ssh_master {
     struct control_dir dir;
     char *path;              /* of the control socket; NULL unless PROBING, BORROWING, STARTING, UP */
     bool borrowed;           /* it is that of the user's own master */
+    bool forks;              /* his configuration says ForkAfterAuthentication */
     struct ssh_query *query; /* ASKING */
     struct proc *child;      /* NULL: none, or one that was taken over */
     pid_t adopted;           /* one that was taken over; 0: none */
@@ -237,6 +238,9 @@ static void settings_cb(void *arg, const char *settings)
     m->query = NULL;
     m->path = settings ? ssh_setting(settings, "controlpath", 0) : NULL;
     m->borrowed = m->path != NULL;
+    char *forks = settings ? ssh_setting(settings, "forkafterauthentication", 0) : NULL;
+    m->forks = forks && strcmp(forks, "yes") == 0;
+    free(forks);
     if (m->path)
         probe(m, BORROWING);
     else
@@ -303,13 +307,15 @@ int ssh_master_answer(struct ssh_master *m, const char *answer, size_t len, stru
 static int spawn_ssh(struct ssh_master *m, int out, struct err *e)
 {
     char *path = xasprintf("%s.ask", m->path);
-    struct ssh_start s = { .cluster = m->cluster, .via = m->via, .control_path = m->path, .out = out };
+    struct ssh_start s = { .cluster = m->cluster, .control_path = m->path, .out = out };
 
     m->late = false;
     if (m->program && askpass_open(&m->askpass, m->loop, path, asked_cb, m, e) == 0) {
         s.askpass = m->program;
         s.askpass_environment = askpass_environment(m->askpass);
     }
+    s.via = m->via;
+    s.forks = m->forks;
     free(path);
     return ssh_start_master(&m->child, m->loop, &s, child_exit_cb, m, e);
 }

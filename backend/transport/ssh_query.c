@@ -88,8 +88,9 @@ static void late_cb(void *arg)
 
 struct ssh_query *ssh_query_start(uv_loop_t *loop, const struct cluster_config *c, ssh_query_f cb, void *arg)
 {
-    const char *with[] = { "ssh", "-G", "-F", c->ssh_config, "--", c->host, NULL };
-    const char *without[] = { "ssh", "-G", "--", c->host, NULL };
+    /* -N: without a command, ForkAfterAuthentication is an error else. */
+    const char *with[] = { "ssh", "-G", "-N", "-F", c->ssh_config, "--", c->host, NULL };
+    const char *without[] = { "ssh", "-G", "-N", "--", c->host, NULL };
     int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[2] = { -1, -1 };
     struct ssh_query *q = NEW(struct ssh_query);
 

@@ -102,12 +102,15 @@ int ssh_start_master(struct proc **out, uv_loop_t *loop, const struct ssh_start 
         "LogLevel=INFO", /* names the channels that could not be opened, see ssh_explain_open() */
         s->askpass ? "UpdateHostKeys=no" : "BatchMode=yes", /* the former could ask about trust */
         proxy,
+        s->forks ? "ForkAfterAuthentication=no" : NULL, /* ssh before 8.7 has no such option */
     };
     enum { N = sizeof options / sizeof options[0] };
     const char *argv[2 * N + 10] = { "ssh", "-M", "-N", "-T" };
     int n = 4, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-    for (int i = 0; i < N && options[i]; i++) {
+    for (int i = 0; i < N; i++) {
+        if (!options[i])
+            continue;
         argv[n++] = "-o";
         argv[n++] = options[i];
     }

@@ -13,7 +13,9 @@ struct ssh_start {
      * asks nothing, and a login that would need an answer fails. */
     const char *askpass, *askpass_environment;
     struct transport *via; /* the host is reached through its master; NULL: directly */
-    int out;               /* gets what it says; the caller's */
+    /* The user's configuration has ForkAfterAuthentication, and what is in the background would be nobody's to end. */
+    bool forks;
+    int out; /* gets what it says; the caller's */
 };
 
 /* A master, `ssh -M -N`, to cluster->host. */

@@ -215,6 +215,7 @@ UNUSED static bool sshd_prepare(struct sshd *s)
           s->dir, s->port, s->port);
     put_file(s->dir, "home/.bashrc", "echo NOISE; echo NOISE >&2\n");
     host_entry(s, &b, "box", s->port, "user_key", "known");
+    buf_adds(&b, " ForkAfterAuthentication yes\n"); /* and more that must not matter, below */
     host_entry(s, &b, "stranger", s->port, "user_key", "known_nobody");
     host_entry(s, &b, "wrongkey", s->port, "other_key", "known");
     host_entry(s, &b, "changed", s->port, "user_key", "known_other");
