@@ -43,7 +43,22 @@ static char *line_with(const char *said, const char *word)
         p--;
     while (*p == ' ')
         p++;
+    while (end > p && end[-1] == ' ')
+        end--;
     return xstrndup(p, (size_t)(end - p));
+}
+
+/* Behind a jump host, what is said last is that the connection to it was closed, and why is said before. */
+static char *telling_line(const char *said)
+{
+    char *line = line_with(said, "ssh: Could not resolve hostname ");
+
+    if (!line)
+        line = line_with(said, "ssh: connect to host ");
+    if (!line &&
+        strstr(said, "stdio forwarding failed")) /* the jump host's own; else it may be an engine's */
+        line = line_with(said, ": open failed: ");
+    return line ? line : last_line(said);
 }
 
 void ssh_explain(const struct cluster_config *c, const char *said, const char *what, struct ssh_failure *out)
@@ -74,7 +89,7 @@ void ssh_explain(const struct cluster_config *c, const char *said, const char *w
                      (line = line_with(said, "bad configuration option")) ||
                      (line = line_with(said, "Bad owner or permissions"));
         if (!line)
-            line = last_line(said);
+            line = telling_line(said);
         if (line)
             err_set(&out->why, 0, "%s: %s", c->host, line);
         else
