@@ -377,6 +377,9 @@ static void the_words_are_those_of_slurm(void **state)
                  "Unable to contact slurm controller (connect failure)");
     assert_words(TAG "\nsh: 1: exec: sbatch: not found\n", "sh: 1: exec: sbatch: not found");
     assert_words("This account is currently not available.\n", "This account is currently not available.");
+    assert_words(TAG
+                 "\nsbatch: unrecognized option '--nonsense=5'\nTry \"sbatch --help\" for more information\n",
+                 "sbatch: unrecognized option '--nonsense=5'");
     assert_words(TAG "\n", "");
     assert_words("", "");
     assert_words(TAG "\nsbatch: error: one\r\nsbatch: Note: two", "one");
