@@ -46,9 +46,16 @@ bool is_ollama_path(const char *path)
     return dialect_api_of(path) == DIALECT_OLLAMA;
 }
 
+/* slullama's server tells its errors as Ollama does.
+ * Source: slullama 0.1.3, server/proxy.py */
+static bool is_slullama_path(const char *path)
+{
+    return strncmp(path, "/slullama/", 10) == 0;
+}
+
 void error_body(struct buf *out, const char *path, int status, const char *text)
 {
-    dialect_error(out, dialect_api_of(path), status, text);
+    dialect_error(out, is_slullama_path(path) ? DIALECT_OLLAMA : dialect_api_of(path), status, text);
 }
 
 static void answer_error(struct connection *c, int status, const struct http_field *more, const char *text)

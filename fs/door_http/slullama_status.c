@@ -54,33 +54,32 @@ static json_t *job_part(const struct job *j)
                      json_str(job_node(j)), "time_left", left);
 }
 
+/* m may be NULL. */
 static json_t *config_part(const struct config *cfg, const struct model_config *m)
 {
     const json_t *port = json_object_get(cfg->slullama, "ollama.port");
-    const char *keep = json_string_value(json_object_get(cfg->slullama, "slurm.keep_alive"));
 
-    return json_pack("{s:s,s:s,s:I,s:s}", "partition", m->job.partition, "gres", m->job.gres, "ollama_port",
+    return json_pack("{s:s,s:s,s:I,s:s}", "partition", m ? m->job.partition : "", "gres",
+                     m ? m->job.gres : "", "ollama_port",
                      port ? json_integer_value(port) : (json_int_t)OLLAMA_PORT, "keep_alive",
-                     keep ? keep : "cancel");
+                     m ? m->job.keep_alive : "cancel");
 }
 
 json_t *slullama_status(const struct house *h)
 {
     const struct model *m = h->used.model ? h->used.model : h->cfg->n_models ? h->models[0] : NULL;
     const struct job *j = m ? model_job(m) : NULL;
-    int waiting, active;
+    const struct model_config *cfg = m ? model_config(m) : NULL; /* NULL: none was found yet */
+    int waiting, active = 0;
 
-    if (!m) /* none was found yet */
-        return json_pack("{s:s,s:I}", "version", VERSION, "uptime_seconds",
-                         (json_int_t)(wall_now().tv_sec - h->started.tv_sec));
-    model_counts(m, &waiting, &active);
+    if (m)
+        model_counts(m, &waiting, &active);
     json_int_t idle = !h->used.count ? -1 : active ? 0 : (json_int_t)((mono_ms() - h->used.ms) / 1000);
     return json_pack("{s:s,s:I,s:I,s:I,s:I,s:b,s:o,s:o}", "version", VERSION, "uptime_seconds",
                      (json_int_t)(wall_now().tv_sec - h->started.tv_sec), "request_count",
                      (json_int_t)h->used.count, "idle_seconds", idle, "idle_timeout_minutes",
-                     (json_int_t)(model_config(m)->job.idle_timeout_s / 60), "tunnel_alive",
-                     j && j->state == JOB_HEALTHY, "job", job_part(j), "config",
-                     config_part(h->cfg, model_config(m)));
+                     (json_int_t)(cfg ? cfg->job.idle_timeout_s / 60 : 0), "tunnel_alive",
+                     j && j->state == JOB_HEALTHY, "job", job_part(j), "config", config_part(h->cfg, cfg));
 }
 
 void answer_slullama_status(const struct request *r, const struct route_at *at)

@@ -86,6 +86,7 @@ END
 serve 'serve with a token' -c "$T/local.toml" --token-file "$T/token" --partition p --idle-timeout 3
 A=(-H 'Authorization: Bearer geheim-0815')
 is 'without the token nothing is told' "$(http_status "$U/slullama/status")" 401
+is 'in the words of slullama' "$("${C[@]}" "$U/slullama/status" | jq -r '.error | type')" string
 is 'nor with another' "$(http_status -H 'Authorization: Bearer geheim' "$U/slullama/status")" 401
 is 'with it, options win over the file' "$("${C[@]}" "${A[@]}" "$U/slullama/status" | jq -r '.config.partition, .idle_timeout_minutes' | tr '\n' ' ')" 'p 3 '
 is 'polling wakes nothing' "$("${C[@]}" "${A[@]}" "$U/v1/models" | jq -r '.data[].state')" asleep

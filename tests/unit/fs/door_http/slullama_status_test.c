@@ -25,6 +25,39 @@ static void before_any_question_it_has_the_fields_of_slullama(void **state)
     json_decref(s);
 }
 
+static void without_a_model_it_has_the_same_fields(void **state)
+{
+    struct config none = *rig.house->cfg, *kept = rig.house->cfg;
+    json_t *with = slullama_status(rig.house), *without, *v;
+    const char *name;
+
+    (void)state;
+    none.n_models = 0;
+    rig.house->cfg = &none;
+    without = slullama_status(rig.house);
+    rig.house->cfg = kept;
+    json_object_foreach(with, name, v)
+    {
+        assert_int_equal(json_typeof(json_object_get(without, name)), json_typeof(v));
+    }
+    assert_true(json_equal(json_object_get(without, "job"), json_object_get(with, "job")));
+    json_decref(with);
+    json_decref(without);
+}
+
+static void keep_alive_is_that_of_the_model(void **state)
+{
+    char extend[] = "extend", *kept = rig.house->cfg->models[0]->job.keep_alive;
+
+    (void)state;
+    rig.house->cfg->models[0]->job.keep_alive = extend;
+    json_t *s = slullama_status(rig.house);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(s, "config"), "keep_alive")),
+                        "extend");
+    rig.house->cfg->models[0]->job.keep_alive = kept;
+    json_decref(s);
+}
+
 static void a_question_shows_its_job_and_counts(void **state)
 {
     struct peer *c = client();
@@ -78,6 +111,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(before_any_question_it_has_the_fields_of_slullama, begin, finish),
+        cmocka_unit_test_setup_teardown(without_a_model_it_has_the_same_fields, begin, finish),
+        cmocka_unit_test_setup_teardown(keep_alive_is_that_of_the_model, begin, finish),
         cmocka_unit_test_setup_teardown(a_question_shows_its_job_and_counts, begin, finish),
         cmocka_unit_test(states_are_the_words_of_slullama),
         cmocka_unit_test(time_left_is_written_as_squeue_does),
