@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MINUTES_MAX (36500L * 24 * 60) /* parse_duration()'s bound */
+
 enum { OPT_CONFIG = 256, OPT_VERBOSE, OPT_HELP, OPT_ADD_TOKEN };
 
 static const struct {
@@ -107,26 +109,45 @@ static void take(struct slullama_args *a, int option)
     }
 }
 
-static bool is_port(const char *text)
+static bool is_number(const char *text, long min, long max)
 {
     char *end;
     long n = strtol(text, &end, 10);
 
-    return end != text && !*end && n >= 1 && n <= 65535;
+    return end != text && !*end && n >= min && n <= max;
+}
+
+/* The numbers among the options. */
+static const struct {
+    enum slullama_option option;
+    const char *name;
+    long min, max;
+    const char *what;
+} numbers[] = {
+    { GIVEN_PORT, "port", 1, 65535, "no port, which is a number from 1 to 65535" },
+    { GIVEN_LOCAL_PORT, "local-port", 0, 65535,
+      "no port, which is a number from 1 to 65535, or 0 for any free one" },
+    { GIVEN_IDLE_TIMEOUT, "idle-timeout", 0, MINUTES_MAX, "no number of minutes" },
+};
+
+static int check_numbers(const struct slullama_args *a)
+{
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const char *text = a->given.v[numbers[i].option];
+        if (text && !is_number(text, numbers[i].min, numbers[i].max))
+            return status_usage("--%s: \"%.40s\" is %s", numbers[i].name, text, numbers[i].what);
+    }
+    return -1;
 }
 
 static int check(const struct slullama_args *a, int n_rest, enum slullama_verb verb)
 {
-    const char *port = a->given.v[GIVEN_PORT];
-
     if (n_rest > (verb == VERB_SERVE ? 0 : 1))
         return status_usage(verb == VERB_SERVE ? "serve takes no argument"
                                                : "there is one argument, USER@HEADNODE");
     if (a->given.v[GIVEN_TOKEN] && a->given.v[GIVEN_TOKEN_FILE])
         return status_usage("--token and --token-file exclude each other");
-    if (port && !is_port(port))
-        return status_usage("--port: \"%.40s\" is no port, which is a number from 1 to 65535", port);
-    return -1;
+    return check_numbers(a);
 }
 
 int slullama_args_parse(int argc, char **argv, enum slullama_verb verb, struct slullama_args *out)

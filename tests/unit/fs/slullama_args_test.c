@@ -84,6 +84,33 @@ static void a_head_node_stands_before_or_behind_the_options(void **state)
     assert_string_equal(args.given.v[GIVEN_HOST], "u@h");
 }
 
+static void a_number_that_is_none_is_a_mistake_of_the_command_line(void **state)
+{
+    static const struct {
+        enum slullama_verb verb;
+        const char *option, *value;
+        int status;
+    } rows[] = {
+        { VERB_SERVE, "--port", "x", STATUS_USAGE },
+        { VERB_SERVE, "--port", "65536", STATUS_USAGE },
+        { VERB_SERVE, "--idle-timeout", "x", STATUS_USAGE },
+        { VERB_SERVE, "--idle-timeout", "-5", STATUS_USAGE },
+        { VERB_SERVE, "--idle-timeout", "", STATUS_USAGE },
+        { VERB_SERVE, "--idle-timeout", "0", -1 },
+        { VERB_CONNECT, "--local-port", "x", STATUS_USAGE },
+        { VERB_CONNECT, "--local-port", "65536", STATUS_USAGE },
+        { VERB_CONNECT, "--local-port", "0", -1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char words[3][32] = { "verb" };
+        strcpy(words[1], rows[i].option);
+        strcpy(words[2], rows[i].value);
+        assert_int_equal(parse(rows[i].verb, 3, words), rows[i].status);
+    }
+}
+
 static void what_a_verb_does_not_know_is_refused(void **state)
 {
     char serve[][32] = { "serve", "u@h" }, gres[][32] = { "status", "--gres", "g" },
@@ -108,6 +135,7 @@ int main(void)
         cmocka_unit_test(a_token_is_taken_out_of_argv),
         cmocka_unit_test(a_token_file_counts_from_here),
         cmocka_unit_test(a_head_node_stands_before_or_behind_the_options),
+        cmocka_unit_test(a_number_that_is_none_is_a_mistake_of_the_command_line),
         cmocka_unit_test(what_a_verb_does_not_know_is_refused),
     };
 
