@@ -43,6 +43,7 @@ static const char help[] =
     "  --delay SECONDS      wait before the first token (0)\n"
     "  --gate FILE          send as many tokens of each answer as FILE has bytes, watching it grow\n"
     "  --fail KIND[@N]      fail on demand, at each completion or at the N-th alone\n"
+    "  -c FILE, -v          taken as by every verb, without effect\n"
     "  --help               this text\n"
     "\n"
     "It prints `listening http://HOST:PORT` when it does. An answer that is not streamed is cut in its\n"
@@ -109,14 +110,15 @@ static bool read_number(const char *word, double max, double *out)
     return true;
 }
 
-enum which { HELP = 1, PORT, HOST, KEYS, RATE, STARTUP, DELAY, GATE, FAIL };
+enum which { HELP = 1, PORT, HOST, KEYS, RATE, STARTUP, DELAY, GATE, FAIL, UNUSED };
 
 static const struct option options[] = {
     { "help", no_argument, NULL, HELP },         { "port", required_argument, NULL, PORT },
     { "host", required_argument, NULL, HOST },   { "api-key-file", required_argument, NULL, KEYS },
     { "rate", required_argument, NULL, RATE },   { "startup", required_argument, NULL, STARTUP },
     { "delay", required_argument, NULL, DELAY }, { "gate", required_argument, NULL, GATE },
-    { "fail", required_argument, NULL, FAIL },   { NULL, 0, NULL, 0 },
+    { "fail", required_argument, NULL, FAIL },   { "config", required_argument, NULL, UNUSED },
+    { "verbose", no_argument, NULL, UNUSED },    { NULL, 0, NULL, 0 },
 };
 
 /* Returns false for a value that cannot be used. */
@@ -165,15 +167,15 @@ bool parrot_options_parse(struct parrot_options *o, int argc, char **argv, int *
     *o = (struct parrot_options){ .host = "127.0.0.1" };
     *status = 2;
     optind = 0; /* glibc: begin anew, the program has read options of its own */
-    while ((c = getopt_long(argc, argv, "+", options, &index)) != -1) {
-        if (c == HELP) {
+    while ((c = getopt_long(argc, argv, "+c:vh", options, &index)) != -1) {
+        if (c == HELP || c == 'h') {
             print_help();
             *status = 0;
             return false;
         }
         if (c == '?')
             return false;
-        if (!read_option(o, c, optarg)) {
+        if (c != UNUSED && c != 'c' && c != 'v' && !read_option(o, c, optarg)) {
             fprintf(stderr, "parrot: --%s: cannot use \"%s\"\n", options[index].name, optarg);
             return false;
         }

@@ -207,6 +207,7 @@ static int parse(int argc, char **argv, struct writer *w)
 {
     static const struct option options[] = { { "watch", no_argument, NULL, 'w' },
                                              { "config", required_argument, NULL, 'c' },
+                                             { "verbose", no_argument, NULL, 'v' },
                                              { "help", no_argument, NULL, 'h' },
                                              { 0 } };
     int c;

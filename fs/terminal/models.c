@@ -48,6 +48,7 @@ static int list_configured(const char *file)
 int models_main(int argc, char **argv)
 {
     static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+                                             { "verbose", no_argument, NULL, 'v' },
                                              { "help", no_argument, NULL, 'h' },
                                              { 0 } };
     const char *file = NULL;

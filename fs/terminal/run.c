@@ -260,6 +260,7 @@ static int parse(int argc, char **argv, struct run *r)
 {
     static const struct option options[] = { { "time", required_argument, NULL, 't' },
                                              { "config", required_argument, NULL, 'c' },
+                                             { "verbose", no_argument, NULL, 'v' },
                                              { "help", no_argument, NULL, 'h' },
                                              { 0 } };
     struct err e;

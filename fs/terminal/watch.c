@@ -224,6 +224,7 @@ static int parse(int argc, char **argv, struct watch *w)
 {
     static const struct option options[] = { { "until", required_argument, NULL, 'u' },
                                              { "config", required_argument, NULL, 'c' },
+                                             { "verbose", no_argument, NULL, 'v' },
                                              { "help", no_argument, NULL, 'h' },
                                              { 0 } };
     int c;

@@ -34,6 +34,7 @@ done
 for verb in $verbs; do
 	says "slullamafs $verb --help" 0 '^usage: ' "$SLULLAMAFS" "$verb" --help
 	says "slullamafs help $verb" 0 '^usage: ' "$SLULLAMAFS" help "$verb"
+	says "slullamafs $verb -v -c FILE --help" 0 '^usage: ' "$SLULLAMAFS" "$verb" -v --verbose -c /dev/null --config /dev/null --help
 	says "slullamafs $verb --version" 0 "$version" "$SLULLAMAFS" "$verb" --version
 done
 for name in mount.slullamafs mount.fuse.slullamafs; do
@@ -72,6 +73,8 @@ regex='takes no argument' called serve x
 regex='one argument' called status a b
 regex='"0" is no port' called connect --port 0
 regex='"65536" is no port' called serve --port 65536
+regex='--idle-timeout: "x" is no number' called serve --idle-timeout x
+regex='--local-port: "x" is no port' called connect --local-port x
 regex='exclude each other' called status --token a --token-file b
 for verb in run watch models key serve connect status traefik haproxy parrot; do
 	regex='frobnicate' called "$verb" --frobnicate
