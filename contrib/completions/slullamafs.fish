@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
 # fish completion for slullamafs and mount.slullamafs.
 
-set -l verbs mount run watch models serve connect status traefik haproxy parrot help
+set -l verbs mount run watch models key serve connect status traefik haproxy parrot help
 set -l models '(slullamafs models 2> /dev/null | string split -f 1 " ")'
 complete -c slullamafs -f
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a mount -d 'Mount the models of a cluster'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a run -d 'Wake a model, follow its log, end its job at Ctrl-C'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'What the models do, as it happens'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a models -d 'The models with their descriptions'
-complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a run -d 'Wake a model, follow its log, end its job at Ctrl-C'
-complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'What the models do, as it happens'
-complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a models -d 'The models with their descriptions'
+complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a key -d 'API keys of the gateway'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a serve -d 'The gateway alone, for a team'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a connect -d 'A slullama server at a port of this machine'
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What a slullama server does'
@@ -22,10 +20,22 @@ complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a parrot -d 
 complete -c slullamafs -n "not __fish_seen_subcommand_from $verbs" -a help -d 'The verbs, the keys of the configuration'
 complete -c slullamafs -l help -d 'Print a short help'
 complete -c slullamafs -l version -d 'Print the version'
-complete -c slullamafs -n '__fish_seen_subcommand_from help' -a 'config mount run watch models serve connect status traefik haproxy parrot'
+complete -c slullamafs -n '__fish_seen_subcommand_from help' -a 'config mount run watch models key serve connect status traefik haproxy parrot'
 complete -c slullamafs -n '__fish_seen_subcommand_from run watch' -a "$models"
 complete -c slullamafs -n '__fish_seen_subcommand_from run' -s t -l time -x -d 'Time limit of the job'
-complete -c slullamafs -n '__fish_seen_subcommand_from run models' -s c -l config -r -F -d Configuration
+complete -c slullamafs -n '__fish_seen_subcommand_from run models key' -s c -l config -r -F -d Configuration
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -a 'generate list revoke'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l name -x -d 'Whose it is'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l email -x -d 'Of whom'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l models -x -d 'Models that it may use'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l expires -x -d 'When it ends'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l concurrent -x -d 'Requests at the same time'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l requests-per-minute -x -d 'Limit'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l requests-per-day -x -d 'Limit'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l tokens-per-minute -x -d 'Limit'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l tokens-per-day -x -d 'Limit'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l usage -d 'What each has used'
+complete -c slullamafs -n '__fish_seen_subcommand_from key' -l json -d 'As JSON'
 complete -c slullamafs -n '__fish_seen_subcommand_from serve connect status' -l port -x -d "The server's port"
 complete -c slullamafs -n '__fish_seen_subcommand_from serve connect status' -l token-file -r -F -d 'A file with the token'
 complete -c slullamafs -n '__fish_seen_subcommand_from serve connect status' -l token -x -d 'The token'

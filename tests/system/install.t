@@ -57,6 +57,7 @@ complete_bash() {
 	bash -c '. "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _slullamafs 2> /dev/null; echo "${COMPREPLY[*]}"' - "$completion" "$@"
 }
 is 'bash: verbs' "$(complete_bash slullamafs pa)" parrot
+is 'bash: a verb among others' "$(complete_bash slullamafs ke)" key
 is 'bash: options of a verb' "$(complete_bash slullamafs parrot --st)" --startup
 is 'bash: options of mount.slullamafs' "$(complete_bash mount.slullamafs --ver)" '--verbose --version'
 is 'bash: directories' "$(cd "$T" && complete_bash mount.slullamafs ho)" home
@@ -79,6 +80,17 @@ else
 fi
 
 # The completions and the program know the same.
+completions=("$completion" "$D/share/zsh/site-functions/_slullamafs" "$D/share/fish/vendor_completions.d/slullamafs.fish")
+for verb in $("$SLULLAMAFS" help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'); do
+	for word in "$verb" $("$SLULLAMAFS" "$verb" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
+		for file in "${completions[@]}"; do
+			grep -qE -- "(^|[^a-z-])$word([^a-z-]|$)|-l ${word#--} " "$file" || fail "${file##*/} knows $word of $verb"
+		done
+	done
+done
+for file in "${completions[@]}"; do
+	is "${file##*/} says nothing twice" "$(grep -E "^complete -c|^_.*\(\) |^	'[a-z]+:" "$file" | sort | uniq -d)" ''
+done
 for option in $("$SLULLAMAFS" parrot --help | grep -oE '^  --[a-z-]+' | sort -u) \
 	$("$SLULLAMAFS" parrot --help | sed -n '/^middle by/,$ s/^  \([a-z0-9-]*\) .*/\1/p'); do
 	for file in "$completion" "$D/share/zsh/site-functions/_slullamafs" "$D/share/fish/vendor_completions.d/slullamafs.fish"; do
