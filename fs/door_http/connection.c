@@ -124,6 +124,8 @@ static int head_cb(void *arg, const struct http_head *h)
         connection_reject(c, err_http_status(rc), e.text);
     else if (strcmp(h->method, "TRACE") == 0) /* its answer would tell what we say to engines */
         connection_reject(c, 501, "TRACE is no method of this gateway");
+    else if (strcmp(h->method, "CONNECT") == 0) /* an engine's 200 would begin a tunnel (RFC 9110 9.3.6) */
+        connection_reject(c, 501, "CONNECT is no method of this gateway");
     else if (h->content_length > c->house->cfg->max_body)
         connection_reject(c, 413, "the request body is larger than max_body in [gateway]");
     else if (h->expect_continue && h->has_body && h->minor >= 1)

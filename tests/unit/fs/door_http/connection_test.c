@@ -184,6 +184,7 @@ static void bad_requests_are_refused(void **state)
         { "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
         { "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "400" },
         { "TRACE /parrot/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "501" },
+        { "CONNECT /parrot/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "501" },
         { "GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n", "400" },
         { "GET /health HTTP/1.1\r\nHost: localhost\r\nX: a\001b\r\n\r\n", "400" },
         { "GET /health HTTP/1.1\nHost: localhost\n\n", "400" },
