@@ -17,8 +17,10 @@
 
 /* Bytes: a long conversation, or a picture or two. More is not kept of a body that goes by. */
 #define BODY_WINDOW (1 << 20)
-#define BODY_RATE   1024       /* bytes a second that a body has at the least, beyond its first BODY_MS */
-#define COMING_RATE (32 << 10) /* the same of one that goes by: it keeps an engine's slot */
+/* Bytes a second that a body has at the least, beyond its first BODY_MS; and one longer than BODY_WINDOW, which keeps an
+ * engine's slot, or the room of other long ones. */
+#define BODY_RATE 1024
+#define LONG_RATE (32 << 10)
 
 /* Bytes of all bodies together: two of the longest, so that one can come while another waits; or some dozens of pictures,
  * where max_body is small. Ordinary questions have some room of their own behind that: a hundred of a MiB, or thousands. */
@@ -46,9 +48,10 @@ void body_forget(struct connection *c)
 bool body_goes_on(struct connection *c)
 {
     uint64_t ms = mono_ms() - c->body_ms;
+    uint64_t rate = c->coming || c->body_got > BODY_WINDOW ? LONG_RATE : BODY_RATE;
 
     timer_start_ms(c->timer, BODY_MS);
-    return ms <= BODY_MS || c->body_got / (c->coming ? COMING_RATE : BODY_RATE) >= (ms - BODY_MS) / 1000;
+    return ms <= BODY_MS || c->body_got / rate >= (ms - BODY_MS) / 1000;
 }
 
 /* ---- What all of them hold */

@@ -343,12 +343,27 @@ static void a_request_id_is_kept_or_made(void **state)
     assert_false(has(c, "Access-Control"));
 }
 
-/* HEAD_MS is 30 s, BODY_MS 60 s; what comes byte by byte has no more. An idle connection is left alone for longer. */
+/* The beginning of a body that has to be whole first, longer than what any question may keep. */
+static void send_long_beginning(struct peer *p)
+{
+    char piece[65536];
+
+    memset(piece, ' ', sizeof piece);
+    say(p, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n{");
+    for (size_t sent = 0; sent <= 1 << 20;) {
+        ssize_t n = send(p->fd, piece, sizeof piece, MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
+        turn();
+    }
+}
+
+/* HEAD_MS is 30 s, BODY_MS 60 s; what comes byte by byte has no more, or half a minute for a MiB. An idle connection is left
+ * alone for longer. */
 static void what_does_not_come_in_time_is_answered(void **state)
 {
     static const char post[] =
         "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{";
-    struct peer *head = client(), *body = client(), *drop = client(), *idle = client();
+    struct peer *head = client(), *body = client(), *drop = client(), *idle = client(), *longer = client();
     uint64_t until = mono_ms() + 180000, next = 0;
 
     (void)state;
@@ -356,9 +371,11 @@ static void what_does_not_come_in_time_is_answered(void **state)
     say(body, post);
     say(drop, post);
     get(idle, "/health");
-    while (!(head->eof && body->eof && drop->eof) && mono_ms() < until) {
-        if (mono_ms() >= next && !drop->eof) {
+    send_long_beginning(longer);
+    while (!(head->eof && body->eof && drop->eof && longer->eof) && mono_ms() < until) {
+        if (mono_ms() >= next) {
             send(drop->fd, " ", 1, MSG_NOSIGNAL);
+            send(longer->fd, " ", 1, MSG_NOSIGNAL);
             next = mono_ms() + 1000;
         }
         turn();
@@ -366,6 +383,7 @@ static void what_does_not_come_in_time_is_answered(void **state)
     assert_true(has(head, "HTTP/1.1 408 ") && has(head, "the head of the request did not come in time"));
     assert_true(has(body, "HTTP/1.1 408 ") && has(body, "the request body did not come in time"));
     assert_true(has(drop, "HTTP/1.1 408 ") && has(drop, "the request body comes too slowly"));
+    assert_true(has(longer, "HTTP/1.1 408 ") && has(longer, "the request body comes too slowly"));
     assert_false(idle->eof);
     get(idle, "/v1/models");
     UNTIL(has(idle, "\"object\":\"list\""));
