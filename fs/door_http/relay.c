@@ -151,6 +151,16 @@ static bool refuses_us(const struct relay *r)
     return (r->status == 401 || r->status == 403) && is_of_gateway(r);
 }
 
+/* Does an engine without the API of this path refuse it in words that a client of that API cannot read? Some versions have
+ * /v1/messages/count_tokens, which goes to all of them: a number of our own would be a guess that programs take for a
+ * fact. */
+static bool refuses_oddly(const struct relay *r)
+{
+    bool anthropic = !r->engine || !engine_speaks(r->engine, DIALECT_ANTHROPIC);
+
+    return is_ollama_path(r->path) || (anthropic && dialect_api_of(r->path) == DIALECT_ANTHROPIC);
+}
+
 static void engine_head(void *arg, const struct http_head *h)
 {
     struct relay *r = arg;
@@ -160,9 +170,7 @@ static void engine_head(void *arg, const struct http_head *h)
     r->answer = h;
     r->status = h->status;
     r->in_comment = false;
-    /* An engine without Ollama's API refuses in words that a client of it cannot read. */
-    r->spoiled =
-        (r->held && !relay_is_event_stream(h)) || (!r->held && h->status >= 400 && is_ollama_path(r->path));
+    r->spoiled = (r->held && !relay_is_event_stream(h)) || (!r->held && h->status >= 400 && refuses_oddly(r));
     r->spoiled |= refuses_us(r);
     if (r->dialect) {
         r->spoiled = h->status != 200;
@@ -352,6 +360,7 @@ void relay_send(struct relay *r, struct job *j)
     r->status = 0;
     r->spoiled = r->paused = false;
     buf_reset(&r->odd);
+    r->engine = j->engine;
     rename_model(r, q->head, r->model ? model_config(r->model) : j->config);
     buf_reserve(&head, HEAD_USUAL);
     buf_addf(&host, six ? "[%s]:%d" : "%s:%d", j->host, j->port);

@@ -25,6 +25,7 @@ struct relay {
     bool stream;             /* events were asked for */
     struct dialect *dialect; /* the engine speaks another API than the client: translate.c; else NULL */
     char job_name[96];
+    const struct engine *engine; /* of the job that it was sent to; NULL before */
 
     struct http_request *request;   /* under way; NULL else */
     const struct http_head *answer; /* its head, once there; borrowed until its end */

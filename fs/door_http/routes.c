@@ -40,7 +40,6 @@ static void to_job(const struct request *r, const struct route_at *at);
 static void behind_job(const struct request *r, const struct route_at *at);
 static void behind_model(const struct request *r, const struct route_at *at);
 static void answer_root(const struct request *r, const struct route_at *at);
-static void count_tokens(const struct request *r, const struct route_at *at);
 static void change_model(const struct request *r, const struct route_at *at);
 
 static const struct route routes[] = {
@@ -61,7 +60,6 @@ static const struct route routes[] = {
     { ROOT | MODEL, "/api/copy", NULL, change_model, "", true },
     { ROOT | MODEL, "/api/delete", NULL, change_model, "", true },
     { ROOT | MODEL, "/api/push", NULL, change_model, "", true },
-    { ROOT | MODEL, "/v1/messages/count_tokens", "POST", count_tokens, "", true },
     { ROOT, "/", "GET, HEAD", answer_page, "the page for people", false },
     { ROOT, "/ui/login", "POST", answer_login, "", false },
     { ROOT, "/ui/logout", "POST", answer_logout, "", false },
@@ -412,15 +410,6 @@ static bool all_speak(const struct request *r, const struct route_at *at, enum d
 static void change_model(const struct request *r, const struct route_at *at)
 {
     (all_speak(r, at, DIALECT_OLLAMA) ? to_engine : answer_fixed)(r, at);
-}
-
-/* A number of our own would be a guess that programs take for a fact. */
-static void count_tokens(const struct request *r, const struct route_at *at)
-{
-    if (all_speak(r, at, DIALECT_ANTHROPIC))
-        to_engine(r, at);
-    else
-        connection_error(r->conn, 404, "the engine counts no tokens of a question that it is not asked");
 }
 
 /* A sleeping model's endpoint answers as an engine's would. */

@@ -57,7 +57,7 @@ like 'no JSON to show' "$(code /api/show 'hello')" '^\{"error":"[^{]* 400$'
 like 'odd options' "$(code /api/chat "{\"model\":\"parrot\",\"options\":7,$hi}")" '^\{"error":".*options.* must be an object"\} 400$'
 like "a bad request, in Anthropic's shape" "$(code /v1/messages "{\"model\":\"parrot\",$hi}")" '^\{"type":"error","error":\{"type":"invalid_request_error","message":"max_tokens.* 400$'
 like "an unknown model, in Anthropic's shape" "$(code /v1/messages "{\"model\":\"nobody\",$hi}")" '"type":"not_found_error".* 404$'
-like 'tokens are not counted' "$(code /v1/messages/count_tokens "{\"model\":\"parrot\",$hi}")" '^\{"type":"error".* 404$'
+like 'no tokens are counted by one that sleeps' "$(code /v1/messages/count_tokens "{\"model\":\"parrot\",$hi}")" '^\{"type":"error".*overloaded_error.*asleep.* 503$'
 like "a bad request, in OpenAI's shape" "$(code /v1/responses '{"model":"parrot"}')" '^\{"error":\{"message":"input must be .* 400$'
 is 'all of this woke nothing' "$(status_of parrot state) $(status_of dead state)" 'asleep asleep'
 
@@ -67,6 +67,7 @@ is 'pull ends with success' "$(tail -n 1 "$T/pull")" '{"status":"success"}'
 ok 'and told how far it was' test "$(wc -l < "$T/pull")" -ge 2
 is 'it is awake then' "$("${C[@]}" "$U/api/ps" | jq -r '.models[].name')" cold
 is 'pull of one that is awake, not streamed' "$(post /api/pull '{"model":"cold","stream":false}')" '{"status":"success"}'
+like 'tokens are counted by engines that can' "$(code /v1/messages/count_tokens "{\"model\":\"cold\",$hi}")" '^\{"type":"error".*not_found_error.*the engine answered 404.* 404$'
 like 'a request without a question wakes it' "$(post /api/generate '{"model":"parrot"}')" '"done":true,"response":"","done_reason":"load"'
 like 'keep_alive 0 changes nothing' "$(post /api/chat '{"model":"parrot","messages":[],"keep_alive":0}')" '"done_reason":"unload"'
 is 'it is still awake' "$(status_of parrot state)" ready

@@ -79,7 +79,7 @@ head -c 3000000 "$T/body" > "$T/three"
 preflight=(-X OPTIONS -H 'Origin: https://page.example' -H 'Access-Control-Request-Method: POST')
 is 'a preflight with a long body is answered once, and the connection ends' \
 	"$("${C[@]}" -i "${preflight[@]}" -H Expect: --data-binary "@$T/three" "$U/v1/models" | grep -ciE '^HTTP/1.1 200|^connection: close')" 2
-is 'what an engine may answer is not too long' "$("${C[@]}" -H Expect: --data-binary "@$T/three" -o "$T/page" -w '%{http_code}' "$U/parrot/v1/messages/count_tokens")" 404
+is 'what an engine may answer is not too long' "$("${C[@]}" -H Expect: --data-binary "@$T/three" -o "$T/page" -w '%{http_code}' "$U/parrot/v1/messages/count_tokens")" 503
 is 'a page keeps no long body' "$("${C[@]}" -X GET -H Expect: --data-binary "@$T/three" -o "$T/page" -w '%{http_code}' "$U/")" 413
 
 # --- a service that does not read

@@ -197,6 +197,38 @@ static void other_requests_pass_beside_the_queue(void **state)
     UNTIL(question()->eof);
 }
 
+/* Some engines have it and some have not, which only they know. */
+static void counting_tokens_is_the_engines_to_answer(void **state)
+{
+    static const char ask_count[] = "POST /v1/messages/count_tokens HTTP/1.1\r\nHost: localhost\r\n"
+                                    "Content-Length: 18\r\n\r\n{\"model\":\"parrot\"}",
+                      counted[] = "HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"input_tokens\":17}",
+                      unknown[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 42\r\n\r\n"
+                                  "{\"error\":{\"code\":404,\"message\":\"No File\"}}";
+    struct peer *c = client();
+
+    (void)state;
+    say(c, ask_count);
+    UNTIL(has(c, "HTTP/1.1 503 ") && has(c, "{\"type\":\"error\","));
+    assert_null(model_job(rig.house->models[0]));
+    model_wake(rig.house->models[0]);
+    UNTIL(model_state(rig.house->models[0]) == MODEL_READY);
+    buf_reset(&c->in);
+    say(c, ask_count);
+    UNTIL(question());
+    assert_true(has(question(), "POST /v1/messages/count_tokens HTTP/1.1\r\n"));
+    assert_int_equal(active(), 0);
+    answer(question(), counted);
+    UNTIL(has(c, "\r\n\r\n{\"input_tokens\":17}"));
+    buf_reset(&c->in);
+    say(c, ask_count);
+    UNTIL(question());
+    answer(question(), unknown);
+    UNTIL(has(c, "HTTP/1.1 404 "));
+    UNTIL(has(c, "\r\n\r\n{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\","
+                 "\"message\":\"the engine answered 404: No File\"}}"));
+}
+
 static void a_model_that_does_not_wake_in_time_is_503(void **state)
 {
     struct peer *c = client();
@@ -264,6 +296,7 @@ int main(void)
         WITH(http_1_0_ends_with_the_connection, begin),
         WITH(chunked_uploads_and_expectations_are_taken, begin),
         WITH(other_requests_pass_beside_the_queue, begin),
+        WITH(counting_tokens_is_the_engines_to_answer, begin),
         WITH(a_model_that_does_not_wake_in_time_is_503, begin_impatient),
         WITH(a_silent_stream_hears_comments, begin),
     };
