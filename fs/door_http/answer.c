@@ -50,7 +50,7 @@ bool is_ollama_path(const char *path)
  * Source: slullama 0.1.3, server/proxy.py */
 static bool is_slullama_path(const char *path)
 {
-    return strncmp(path, "/slullama/", 10) == 0;
+    return path && strncmp(path, "/slullama/", 10) == 0; /* NULL: its head was none */
 }
 
 void error_body(struct buf *out, const char *path, int status, const char *text)
