@@ -446,6 +446,7 @@ static int ask_truncate(struct open_file *f, uint64_t size)
     }
     if (!a->draft || size > a->draft->draft.len)
         return a->refused ? a->refused : -EINVAL;
+    draft_changes(a);
     a->draft->draft.len = (size_t)size;
     a->draft->draft.data[size] = '\0';
     a->checked = 0;

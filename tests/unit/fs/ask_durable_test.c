@@ -120,6 +120,24 @@ static void a_draft_that_is_emptied_is_not_waited_for(void **state)
     assert_false(is_there(x, "qwen/history/latest"));
 }
 
+/* The images of what was there are no more read than it is kept: a copy of the descriptor whose close waits for them must not wait
+ * for ever. */
+static void a_draft_that_is_shortened_is_not_waited_for(void **state)
+{
+    struct fixture *x = *state;
+    struct open_file *f = open_at(x, "qwen/request", O_WRONLY);
+
+    write_text(f, 0,
+               "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+               "\"image_url\":{\"url\":\"/proc/version\"}}]}]}");
+    assert_int_equal(file_flush(f), FILE_LATER);
+    assert_int_equal(file_truncate(f, 12), 0);
+    assert_int_equal(answered.calls, 1);
+    assert_int_equal(answered.rc, 0);
+    assert_int_equal(file_truncate(f, 0), 0);
+    file_release(f);
+}
+
 /* ---- history */
 
 static void name_of(void *arg, const char *name, uint64_t ino, mode_t type)
@@ -192,6 +210,7 @@ int main(void)
         TEST(an_fsync_of_blanks_has_nothing_to_wait_for),
         TEST(a_file_that_goes_while_it_waits_is_not_answered_later),
         TEST(a_draft_that_is_emptied_is_not_waited_for),
+        TEST(a_draft_that_is_shortened_is_not_waited_for),
         TEST(history_is_the_callers_own),
         TEST(what_the_kernel_forgets_of_history_takes_no_memory),
     };
