@@ -53,7 +53,7 @@ edit() {
 			printf '%s\n' a "$3" . w q
 		} | timeout 60 ed -s "$2" > "$T/screen" 2>&1
 	else
-		TERM=xterm timeout 30 expect "$T/edit.exp" "$@" > "$T/screen" 2>&1
+		TMPDIR=$T TERM=xterm timeout 30 expect "$T/edit.exp" "$@" > "$T/screen" 2>&1
 	fi
 }
 
