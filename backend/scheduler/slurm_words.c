@@ -51,8 +51,8 @@ static void take_words(void *arg, const char *line)
     struct words *w = arg;
     const char *text = error_text(line);
 
-    if (strncmp(line, "Try \"", 5) ==
-        0) /* Try "sbatch --help" for more information: said last, behind the reason */
+    /* Try "sbatch --help" for more information: said last, behind the reason. */
+    if (strncmp(line, "Try \"", 5) == 0)
         return;
     buf_reset(&w->last);
     buf_adds(&w->last, line);

@@ -55,8 +55,8 @@ static char *telling_line(const char *said)
 
     if (!line)
         line = line_with(said, "ssh: connect to host ");
-    if (!line &&
-        strstr(said, "stdio forwarding failed")) /* the jump host's own; else it may be an engine's */
+    /* The jump host's own; else it may be an engine's. */
+    if (!line && strstr(said, "stdio forwarding failed"))
         line = line_with(said, ": open failed: ");
     return line ? line : last_line(said);
 }
